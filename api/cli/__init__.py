@@ -1,0 +1,61 @@
+"""The `runnotary` command, one file a group of commands."""
+
+import sys
+from importlib.metadata import version
+from io import TextIOWrapper
+from typing import Annotated
+
+import typer
+
+from api.cli import demo, machine, reading, serving, upkeep, writing
+
+app = typer.Typer(
+    name="runnotary",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+for command in (
+    serving.serve,
+    demo.demo,
+    writing.create,
+    reading.runs,
+    reading.show,
+    reading.log,
+    reading.moves,
+    writing.propose,
+    reading.refusals,
+    machine.machine,
+    machine.schema,
+    upkeep.doctor,
+):
+    app.command()(command)
+app.add_typer(upkeep.db, name="db")
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version, and no more."""
+    if wanted:
+        typer.echo(f"runnotary {version('runnotary')}")
+        raise typer.Exit
+
+
+@app.callback()
+def runnotary(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Keep the record of autonomous runs: propose events, and read what became of them."""
+
+
+def main() -> None:
+    """Run the command that was typed."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # it is None where the shell closed it
+            stream.reconfigure(errors="replace")  # a character that a terminal lacks is no reason to fail
+    try:
+        app(prog_name="runnotary")
+    except OSError as error:  # the disk behind standard output is full
+        sys.exit(f"runnotary: {error}")

@@ -1,0 +1,144 @@
+"""Every reading or writing command is an HTTP call: to a server, or to the application in this process.
+
+One way in for both, so that a command does the same and refusals read the same, wherever it is sent.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from getpass import getuser
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from api.cli.output import fail
+from api.cli.refused import tell
+
+if TYPE_CHECKING:  # it costs time to import
+    import httpx2
+
+ANSWER_SECONDS = 30
+IN_PROCESS = "http://127.0.0.1"
+
+DatabaseIs = Literal["there", "made", "unused"]
+"""Whether a command needs a database that is there, makes one where there is none, or needs none."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What answers the calls of a command."""
+
+    client: "httpx2.AsyncClient"
+    runner: asyncio.Runner
+    options: tuple[str, ...]
+    """What a further command needs to be sent to the same place."""
+
+    def get(self, path: str, **params: Any) -> "httpx2.Response":
+        """Read something; parameters that are None or empty are left out."""
+        return self.call("GET", path, params={name: value for name, value in params.items() if value})
+
+    def post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> "httpx2.Response":
+        """Have something recorded."""
+        return self.call("POST", path, json=body, headers=headers)
+
+    def call(self, method: str, path: str, **request: Any) -> "httpx2.Response":
+        """Send a call and give its answer back; a refusal is printed, and ends the command."""
+        import httpx2
+
+        try:
+            answer = self.runner.run(self.client.request(method, path, **request))
+        except httpx2.UnsupportedProtocol:
+            raise typer.BadParameter("write it as http://127.0.0.1:8000", param_hint="--server") from None
+        except httpx2.TransportError as error:
+            fail(self._unreachable(method, error))
+        kind = answer.headers.get("content-type", "").partition(";")[0]
+        if kind == "application/problem+json":
+            tell(answer.json(), self.options)
+            raise typer.Exit(1)
+        if answer.status_code >= 300 or kind == "text/html":  # noqa: PLR2004  # neither done nor refused
+            fail(f"{self.client.base_url} answers {answer.status_code} {kind}: that is no Runnotary.")
+        return answer
+
+    def _unreachable(self, method: str, error: Exception) -> str:
+        import httpx2
+
+        if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout)):
+            return (
+                f"Nothing answers at {self.client.base_url}. Start it with `runnotary serve`, or leave "
+                "--server and RUNNOTARY_SERVER out to use the database directly."
+            )
+        lost = f"{self.client.base_url} did not answer ({type(error).__name__})."
+        if method == "GET":
+            return f"{lost} See whether it still runs, and ask again."
+        return f"{lost} It may be recorded, or not: read the run, or send it again with the same --key."
+
+
+@contextmanager
+def service(server: str | None, database: str | None, database_is: DatabaseIs = "there") -> Iterator[Service]:
+    """The service that a command talks to, for as long as it does."""
+    if server is not None and database is not None:
+        raise typer.BadParameter("name a server or a database, not both", param_hint="--server")
+    options = ("--server", server) if server else ("--database", database) if database else ()
+    if database is None:
+        server = server or os.environ.get("RUNNOTARY_SERVER")
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        try:
+            if server:
+                client = runner.run(connected(stack, server))
+            else:
+                client = in_process(runner, stack, database, database_is)
+            yield Service(client, runner, options)
+        finally:
+            runner.run(stack.aclose())
+
+
+async def connected(stack: AsyncExitStack, base_url: str, **how: Any) -> "httpx2.AsyncClient":
+    """A client; it goes past proxies, since a service that authenticates nobody is on this machine."""
+    import httpx2
+
+    try:
+        client = httpx2.AsyncClient(base_url=base_url, timeout=ANSWER_SECONDS, trust_env=False, **how)
+    except httpx2.InvalidURL as error:
+        raise typer.BadParameter(str(error), param_hint="--server") from None
+    return await stack.enter_async_context(client)
+
+
+def in_process(
+    runner: asyncio.Runner, stack: AsyncExitStack, database: str | None, database_is: DatabaseIs
+) -> "httpx2.AsyncClient":
+    """A client of the application in this process, over the database itself."""
+    import httpx2
+
+    from api.app import create_app
+    from api.cli.database import settings_for, usable
+
+    # Only what makes a database brings it up to date: reading one must not change it.
+    settings = settings_for(database, there=database_is == "there")
+    if database_is == "there":
+        settings = settings.model_copy(update={"migrate": False})
+    app = create_app(settings)
+    if database_is != "unused":
+        with usable():
+            runner.run(stack.enter_async_context(app.router.lifespan_context(app)))
+    return runner.run(connected(stack, IN_PROCESS, transport=httpx2.ASGITransport(app)))
+
+
+def asked_by(actor: str | None, key: str | None = None) -> dict[str, str]:
+    """The headers that say who asks, and under which key."""
+    for option, value in (("--actor", actor), ("--key", key)):
+        if value is not None and not (value.isascii() and value.isprintable()):
+            raise typer.BadParameter("it travels in a header: ASCII only", param_hint=option)
+    return {"X-Actor": actor or me()} | ({"Idempotency-Key": key} if key else {})
+
+
+def me() -> str:
+    """Who sits at the terminal, as far as that can be told."""
+    try:
+        user = getuser()
+    except (KeyError, OSError):  # a container's user often has no name
+        return "cli"
+    return f"cli:{user}" if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", user) else "cli"

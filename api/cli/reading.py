@@ -1,0 +1,117 @@
+"""Commands that read: runs, show, log, moves, refusals."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from api.cli import pages
+from api.cli.calls import service
+from api.cli.options import PAGE_MAX, AnyRunId, AsJson, Database, Limit, RunId, Server
+from api.cli.output import note, say, say_json
+from api.cli.timeline import timeline
+
+
+def runs(
+    state: Annotated[list[str] | None, typer.Option(help="In this state; may be repeated.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(metavar="NAME[=VALUE]", help="With this label; may be repeated.")
+    ] = None,
+    q: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="With this in the run_id or the goal.")
+    ] = None,
+    archived: Annotated[
+        Literal["false", "true", "any"], typer.Option(help="Whether archived runs are listed.")
+    ] = "false",
+    cursor: Annotated[str | None, typer.Option(help="next_cursor of the page before.")] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+    server: Server = None,
+    database: Database = None,
+) -> None:
+    """List runs, newest first."""
+    wanted = {"state": state, "label": label, "q": q, "archived": archived, "cursor": cursor, "limit": limit}
+    with service(server, database) as at:
+        answer = at.get("/v1/runs", **wanted)
+    if as_json:
+        say_json(answer.content)
+        return
+    page = answer.json()
+    if not page["items"]:
+        note("No such runs." if any((state, label, q, cursor)) else "No runs.")
+        return
+    say(pages.run_list(page["items"]))
+    if page["next_cursor"]:
+        note(f"There are more: --cursor {page['next_cursor']}")
+
+
+def show(run: RunId, as_json: AsJson = False, server: Server = None, database: Database = None) -> None:
+    """Show a run as it stands, with its phases and notes."""
+    with service(server, database) as at:
+        answer = at.get(f"/v1/runs/{run}")
+    say_json(answer.content) if as_json else say(*pages.run_page(answer.json()))
+
+
+def log(
+    run: AnyRunId = None,
+    after: Annotated[int, typer.Option(min=0, help="Only what comes after this number.")] = 0,
+    limit: Limit = PAGE_MAX,
+    as_json: AsJson = False,
+    server: Server = None,
+    database: Database = None,
+) -> None:
+    """Tell what happened, event by event. Without RUN, the whole log in commit order."""
+    with service(server, database) as at:
+        if run is None:
+            answer = at.get("/v1/events", after=after, limit=limit)
+        else:
+            answer = at.get(f"/v1/runs/{run}/events", after_version=after, limit=limit)
+    if as_json:
+        say_json(answer.content)
+        return
+    page = answer.json()
+    if not page["items"]:
+        note("No events." if not after else f"No events after {after}.")
+        return
+    say(timeline(page["items"], of_run=run is not None))
+    if page["next_cursor"]:
+        note(f"There are more: --after {page['next_cursor']}")
+
+
+def moves(
+    run: RunId,
+    to: Annotated[
+        str | None, typer.Option(metavar="STATE", help="The shortest legal way to this state.")
+    ] = None,
+    phase: Annotated[str | None, typer.Option(metavar="PHASE", help="Of this phase only.")] = None,
+    as_json: AsJson = False,
+    server: Server = None,
+    database: Database = None,
+) -> None:
+    """List what may happen now, and what stands in the way."""
+    with service(server, database) as at:
+        answer = at.get(f"/v1/runs/{run}/moves", to=to, phase_id=phase)
+    say_json(answer.content) if as_json else say(*pages.moves_page(answer.json()))
+
+
+def refusals(
+    run: AnyRunId = None,
+    cursor: Annotated[str | None, typer.Option(help="next_cursor of the page before.")] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+    server: Server = None,
+    database: Database = None,
+) -> None:
+    """List what was refused, and what to do about it. Newest first."""
+    path = "/v1/refusals" if run is None else f"/v1/runs/{run}/refusals"
+    with service(server, database) as at:
+        answer = at.get(path, cursor=cursor, limit=limit)
+    if as_json:
+        say_json(answer.content)
+        return
+    page = answer.json()
+    if not page["items"]:
+        note("Nothing was refused.")
+        return
+    say(*pages.refusal_list(page["items"], of_run=run is not None))
+    if page["next_cursor"]:
+        note(f"There are more: --cursor {page['next_cursor']}")

@@ -1,0 +1,62 @@
+"""The process that serves: it opens its database, then its port, says so, and ends on a signal."""
+
+import errno
+import signal
+import socket
+
+import typer
+from fastapi import FastAPI
+from uvicorn import Config, Server
+
+from api.app import create_app
+from api.cli.output import fail
+from api.settings import Settings
+
+
+class AnnouncedServer(Server):
+    """A server that says where it listens, once it does."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to accept, and say so: programs wait for this line."""
+        await super().startup(sockets)
+        database = self.config.app.state.ledger.engine.url.render_as_string()  # type: ignore[union-attr]  # ours
+        for listener in sockets or ():
+            host, port = listener.getsockname()[:2]
+            url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            typer.echo(f"Runnotary listens on {url} (database {database})")
+
+
+def configured(settings: Settings) -> Config:
+    """How uvicorn is set up."""
+    return Config(
+        create_app(settings),
+        log_config=None,
+        access_log=False,
+        lifespan="off",  # it is entered below, where what goes wrong can be told in one line
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+
+
+async def serving(config: Config, settings: Settings) -> None:
+    """Serve until a signal ends it."""
+    server = AnnouncedServer(config)
+    # Now, so that a signal during start-up is not lost; for good, since uvicorn raises it again at the end.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, server.handle_exit)
+    app = config.app
+    assert isinstance(app, FastAPI)  # noqa: S101  # see `configured`
+    async with app.router.lifespan_context(app):
+        with bound(settings.host, settings.port) as listener:
+            await server.serve(sockets=[listener])
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """The port, taken; where it cannot be, that is told in one line."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            fail(f"Port {port} is taken, perhaps by another Runnotary. `--port 0` takes a free one.")
+        fail(f"Nothing can listen on {host} port {port}: {error.strerror}. `--port` names another port.")

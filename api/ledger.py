@@ -1,0 +1,225 @@
+"""The Ledger: open a database, propose events, read what came of them.
+
+The Python face of the service; HTTP and the command line are made of it. What it takes and gives are plain
+values in the shapes of the HTTP interface.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from api import commands
+from api.checks import require, unopened
+from api.commands import NOBODY, Asked, Outcome
+from api.committer import Committer
+from api.prepare import prepare
+from api.settings import Settings
+from api.unavailable import DatabaseBusy
+from api.views import event_view, moves_view, refusal_view
+from api.writer import Writer, unavailable
+from domain.envelopes import RecordedEvent
+from domain.naming import is_id
+from domain.refusals import PhaseNotFound, Quarantined, RunNotFound
+from domain.run import Run, fold
+from eventstore import store
+from eventstore.database import UnusableDatabase, open_engine, reading
+from projections import annotations, phases, runs
+
+
+class Ledger:
+    """A database of runs. Safe to share between threads."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self.engine = engine
+        self.settings = settings
+        self.committer = Committer(Writer(engine, settings, lambda: datetime.now(UTC)), settings)
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> Self:
+        """Open the database, bring it up to date if that is wanted, and see that it is in order.
+
+        Raises:
+            UnusableDatabase: it is not; the message is one line that says what to do.
+        """
+        settings = settings or Settings()
+        engine = open_engine(settings.database_url)
+        try:
+            if settings.migrate:
+                prepare(engine)
+            require(engine)
+        except (DBAPIError, sqlite3.Error) as error:
+            engine.dispose()
+            raise UnusableDatabase(unopened(engine, error)) from error
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine, settings)
+
+    def close(self) -> None:
+        """Record what waits, and let go of the database."""
+        self.committer.close()
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- propose ---
+
+    def create_run(self, body: Mapping[str, Any], asked: Asked = NOBODY) -> Outcome:
+        """Create a run with its phases: `{run_id?, goal?, state?, config?, labels?, tiers?, phases?}`.
+
+        Raises:
+            Refusal: it was not created.
+        """
+        return self.committer.commit(commands.creation(body, asked))
+
+    def add_phase(self, run_id: str, body: Mapping[str, Any], asked: Asked = NOBODY) -> Outcome:
+        """Add a phase to a run: `{phase_id?, name?, tier_id?, scope?, max_attempts?}`.
+
+        Raises:
+            Refusal: it was not added.
+        """
+        return self.committer.commit(commands.addition(run_id, body, asked))
+
+    def propose(self, run_id: str, body: Mapping[str, Any], asked: Asked = NOBODY) -> Outcome:
+        """Propose one event: `{type, phase_id?, attempt?, data?, event_id?, expected_version?, …}`.
+
+        Raises:
+            Refusal: it was not recorded.
+        """
+        return self.committer.commit(commands.proposal(run_id, body, asked))
+
+    def propose_all(self, bodies: Sequence[Mapping[str, Any]], asked: Asked = NOBODY) -> Outcome:
+        """Propose events that are recorded whole or not at all; each names its run.
+
+        Raises:
+            Refusal: none of them was recorded.
+        """
+        return self.committer.commit(commands.atomic(bodies, asked))
+
+    # --- read ---
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent picture of the database.
+
+        Raises:
+            Unavailable: the database cannot be read now.
+        """
+        try:
+            with reading(self.engine) as connection:
+                yield connection
+        except PoolTimeout as error:
+            raise DatabaseBusy from error
+        except DBAPIError as error:
+            raise unavailable(error) or error from error
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """A run as it stands, with its phases and notes.
+
+        Raises:
+            RunNotFound: there is none.
+            Quarantined: it has no state until it is repaired.
+        """
+        with self.reading() as connection:
+            found = runs.get(connection, run_id)
+            if found is None:
+                raise run_not_found(connection, run_id)
+            if found["state"] is None:
+                raise Quarantined(run_id, None, found["version"])
+            found["phases"] = phases.of_run(connection, run_id)
+            found["annotations"] = annotations.of_run(connection, run_id)
+        return found
+
+    def has_run(self, run_id: str) -> bool:
+        """Whether there is such a run."""
+        with self.reading() as connection:
+            return is_id(run_id) and runs.get(connection, run_id) is not None
+
+    def runs(self, **wanted: Any) -> list[dict[str, Any]]:  # as projections.runs.page
+        """Runs, newest first: see `projections.runs.page`."""
+        with self.reading() as connection:
+            return runs.page(connection, **wanted)
+
+    def phase(self, run_id: str, phase_id: str) -> dict[str, Any]:
+        """A phase as it stands.
+
+        Raises:
+            RunNotFound, PhaseNotFound: there is none.
+        """
+        with self.reading() as connection:
+            found = phases.get(connection, run_id, phase_id)
+            if found is None:
+                if runs.get(connection, run_id) is None:
+                    raise run_not_found(connection, run_id)
+                there = [phase["phase_id"] for phase in phases.of_run(connection, run_id)]
+                raise PhaseNotFound(run_id, phase_id, get_close_matches(phase_id, there))
+        return found
+
+    def folded(self, run_id: str) -> Run:
+        """A run as the log makes it.
+
+        Raises:
+            RunNotFound: there is none.
+        """
+        with self.reading() as connection:
+            run = fold(store.read_run(connection, run_id))
+            if run is None:
+                raise run_not_found(connection, run_id)
+        return run
+
+    def moves(self, run_id: str, *, to: str | None = None, phase_id: str | None = None) -> dict[str, Any]:
+        """What is legal now for a run and its phases; with `to`, the shortest legal path to a state.
+
+        Raises:
+            RunNotFound, PhaseNotFound, UnknownState: there is no such thing.
+        """
+        return moves_view(self.folded(run_id), to=to, phase_id=phase_id)
+
+    def events_of(self, run_id: str, *, after_version: int, limit: int) -> list[dict[str, Any]]:
+        """The events of a run after a version.
+
+        Raises:
+            RunNotFound: there is none.
+        """
+        with self.reading() as connection:
+            found = store.page_of_run(connection, run_id, after_version=after_version, limit=limit)
+            if not found and runs.get(connection, run_id) is None:
+                raise run_not_found(connection, run_id)
+        return [event_view(event) for event in found]
+
+    def log(self, *, after: int, limit: int, kind: str | None = None) -> list[RecordedEvent]:
+        """The events after a position, in commit order."""
+        with self.reading() as connection:
+            return store.read_log(connection, after=after, limit=limit, kind=kind)
+
+    def refusals(self, *, run_id: str | None, before: int | None, limit: int) -> list[dict[str, Any]]:
+        """What was refused and why, newest first.
+
+        Raises:
+            RunNotFound: a run is named that never was, and of which nothing was refused.
+        """
+        with self.reading() as connection:
+            found = store.page_of_refusals(connection, run_id=run_id, before=before, limit=limit)
+            if not found and run_id is not None and runs.get(connection, run_id) is None:
+                raise run_not_found(connection, run_id)
+        return [refusal_view(refusal) for refusal in found]
+
+
+def run_not_found(connection: Connection, run_id: str) -> RunNotFound:
+    """The refusal, with the ids of runs that may have been meant."""
+    near = runs.ids_starting_with(connection, run_id[:2], limit=200)
+    return RunNotFound(run_id, get_close_matches(run_id, near))

@@ -1,0 +1,47 @@
+"""The OpenAPI document: what FastAPI knows, and what our own reading of bodies and refusals adds."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from api import shapes, shapes_of_moves
+from api.shapes import Problem
+from domain.proposals import Batch, NewPhase, NewRun, ProposedEvent
+
+DESCRIPTION = (
+    "Keeps the record of runs and phases. Executors propose events; a state machine accepts or refuses "
+    "each one; what is accepted is appended to a log that nothing changes. Every refusal says what to do."
+)
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the service."""
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title="Runnotary", version=app.version, routes=app.routes, description=DESCRIPTION, tags=TAGS
+        )
+        bodies = [(model, "validation") for model in (NewRun, NewPhase, ProposedEvent, Batch, Problem)]
+        _, schemas = models_json_schema(bodies, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # pydantic's mode is a literal
+        made["components"]["schemas"] |= schemas["$defs"]
+        for unused in ("HTTPValidationError", "ValidationError"):
+            made["components"]["schemas"].pop(unused, None)
+        for name in made["components"]["schemas"]:
+            shape = getattr(shapes, name, None) or getattr(shapes_of_moves, name, None)
+            extra = shape.model_config.get("json_schema_extra") if shape is not None else None
+            if isinstance(extra, dict):
+                # FastAPI has left out what is null in the example.
+                made["components"]["schemas"][name].update(extra)
+        app.openapi_schema = made
+    return app.openapi_schema
+
+
+TAGS = [
+    {"name": "runs", "description": "Runs and their phases, as they stand."},
+    {"name": "events", "description": "What happened: propose it, and read it."},
+    {"name": "refusals", "description": "What was refused, and why."},
+    {"name": "machine", "description": "Which moves there are."},
+    {"name": "schemas", "description": "The shape of everything that callers send."},
+    {"name": "health", "description": "How the service is."},
+]

@@ -1,0 +1,18 @@
+"""The HTTP interface, one file a resource."""
+
+from fastapi import APIRouter
+
+from api.routes import docs, events, health, machine, refusals, runs, schemas
+
+# Routes are tried in order: the ones that executors call most come first.
+ALL: tuple[APIRouter, ...] = (
+    events.router,
+    runs.router,
+    refusals.router,
+    machine.router,
+    schemas.router,
+    health.router,
+    docs.router,
+)
+
+__all__ = ["ALL"]

@@ -1,0 +1,87 @@
+"""What routes tell the OpenAPI document about bodies, headers and refusals."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from api.problems import MEDIA_TYPE, STATUS
+from api.unavailable import Unavailable
+from domain.proposals import Batch, NewPhase, NewRun, ProposedEvent
+from domain.refusals import Refusal
+
+EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
+    NewRun: {
+        "run_id": "nightly-42",
+        "goal": "Predict output sizes",
+        "phases": [{"name": "Build"}, {"name": "Test", "scope": {"goal": "All tests green"}}],
+    },
+    NewPhase: {"name": "Build", "scope": {"goal": "Make it compile", "deliverables": ["src/"]}},
+    ProposedEvent: {
+        "type": "phase.started",
+        "phase_id": "phase1-build",
+        "data": {"executor": "builder-7"},
+    },
+    Batch: {
+        "atomic": True,
+        "events": [
+            {"run_id": "nightly-42", "type": "run.execution_started"},
+            {"run_id": "nightly-42", "type": "phase.started", "phase_id": "phase1-build"},
+        ],
+    },
+}
+
+
+def header(name: str, description: str) -> dict[str, Any]:
+    """A header that a call understands."""
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": description,
+        "schema": {"type": "string"},
+    }
+
+
+HEADERS = {
+    "parameters": [
+        header("Idempotency-Key", "The same request under the same key is recorded once, for ever."),
+        header("X-Actor", "Who asks; recorded, and marked unverified."),
+        header("X-Correlation-ID", "An id that is recorded with the events."),
+        header("traceparent", "W3C trace context; recorded with the events."),
+    ]
+}
+HEADERS_OF_PROPOSAL = {
+    "parameters": [
+        *HEADERS["parameters"],
+        header("If-Match", 'The version that the run is believed to be at, in quotes: "7".'),
+    ]
+}
+
+
+def body(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON body of a call."""
+    content = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}, "example": EXAMPLES[model]}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def answers(
+    good: Mapping[int, type[BaseModel] | None], *refused: type[Refusal], takes_body: bool = False
+) -> dict[int | str, dict[str, Any]]:
+    """What a call may answer: models by status, and refusals."""
+    told: dict[int | str, dict[str, Any]] = {}
+    for status, model in good.items():
+        told[status] = {"description": (model.__doc__ if model else "Not modified") or ""}
+        if model is not None:
+            told[status]["model"] = model
+    codes: dict[int, list[str]] = {422: ["invalid-body", "invalid-id", "invalid-parameter"]}
+    codes |= {421: ["host-not-allowed"], 500: ["internal-error"]}
+    codes[503] = sorted(kind.code for kind in STATUS if issubclass(kind, Unavailable))
+    if takes_body:
+        codes |= {400: ["not-json"], 413: ["body-too-large"], 415: ["unsupported-media-type"]}
+    for kind in refused:
+        codes.setdefault(STATUS[kind], []).append(kind.code)
+    for status, words in sorted(codes.items()):
+        schema = {"$ref": "#/components/schemas/Problem"}
+        told[status] = {"description": ", ".join(words), "content": {MEDIA_TYPE: {"schema": schema}}}
+    return told

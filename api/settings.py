@@ -1,0 +1,29 @@
+"""Every setting, its default and its limit, read once from the environment (`RUNNOTARY_*`)."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """How this process is set up."""
+
+    model_config = SettingsConfigDict(env_prefix="RUNNOTARY_", frozen=True, extra="ignore")
+
+    database_url: str = Field(
+        "sqlite:///runnotary.db", description="sqlite:///FILE, or postgresql://USER@HOST/NAME."
+    )
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on. Loopback only: nobody is authenticated."
+    )
+    port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    migrate: bool = Field(True, description="Whether the service brings the database up to date at start.")
+    body_bytes_max: int = Field(
+        1_048_576, ge=1_024, le=67_108_864, description="Largest request body, in bytes."
+    )
+    refusals_max: int = Field(10_000, ge=1, description="Refusals that are kept; the oldest go first.")
+    queue_max: int = Field(
+        1_000, ge=1, description="Requests that may wait to be recorded; more are told 503."
+    )
+    commit_max: int = Field(256, ge=1, le=10_000, description="Most requests that one commit takes.")
+    runs_cached_max: int = Field(1_000, ge=0, description="Runs that are kept folded in memory.")
+    shutdown_seconds: int = Field(5, ge=1, le=60, description="Seconds that open requests have at shutdown.")

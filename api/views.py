@@ -1,0 +1,177 @@
+"""What callers see of events, runs, moves and refusals: plain values."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import orjson
+
+from api.commands import Recorded
+from domain.decide import blocker
+from domain.envelopes import RecordedEvent
+from domain.events import EVENTS
+from domain.moves import (
+    LEADS_TO,
+    NONE,
+    PHASE_MOVES,
+    RECORDED_BY_SERVICE,
+    RUN_MOVES,
+    STAYS,
+    Entity,
+    legal_events,
+    shortest_path,
+)
+from domain.refusals import PhaseNotFound, Refusal, UnknownState
+from domain.run import Phase, Run
+from domain.states import PhaseState, RunState
+from projections import phases, runs
+from projections.annotations import row as annotation_row
+from projections.annotations import shown as annotation_shown
+
+EVENT_FIELDS = (
+    "position",
+    "event_id",
+    "run_id",
+    "version",
+    "type",
+    "type_version",
+    "phase_id",
+    "attempt",
+    "state_before",
+    "state_after",
+    "data",
+    "implied",
+    "occurred_at",
+    "recorded_at",
+    "actor",
+    "actor_verified",
+    "correlation_id",
+    "causation_id",
+    "traceparent",
+    "hash",
+    "prev_hash",
+)
+
+
+def event_view(event: RecordedEvent) -> dict[str, Any]:
+    """An event as callers see it."""
+    return {name: getattr(event, name) for name in EVENT_FIELDS}
+
+
+def run_view(run: Run) -> dict[str, Any]:
+    """A folded run as callers see it: what the tables would show."""
+    view = runs.shown(runs.row(run))
+    view["phases"] = [phase_view(run.run_id, phase) for phase in run.phases.values()]
+    view["annotations"] = [annotation_shown(annotation_row(run.run_id, note)) for note in run.annotations]
+    return view
+
+
+def phase_view(run_id: str, phase: Phase) -> dict[str, Any]:
+    """A folded phase as callers see it."""
+    return phases.shown(phases.row(run_id, phase))
+
+
+def recorded_view(recorded: Recorded) -> dict[str, Any]:
+    """What a proposal led to."""
+    run, event = recorded.run, recorded.event
+    view = {
+        "event": event_view(event),
+        "implied": [event_view(each) for each in recorded.implied],
+        "run": {"run_id": run.run_id, "state": run.state, "version": run.version},
+    }
+    if event.phase_id is not None:
+        view["phase"] = phase_view(run.run_id, run.phases[event.phase_id])
+    return view
+
+
+def refusal_view(refusal: Mapping[str, Any]) -> dict[str, Any]:
+    """A kept refusal as callers see it."""
+    view = {str(name): value for name, value in refusal.items()}
+    view["facts"] = orjson.loads(view["facts"]) if view["facts"] else None
+    view["proposal"] = orjson.loads(view["proposal"]) if view["proposal"] else None
+    view["actor_verified"] = bool(view["actor_verified"])
+    return view
+
+
+def moves_view(run: Run, *, to: str | None, phase_id: str | None) -> dict[str, Any]:
+    """What may happen to a run and to each of its phases now, and what stands in the way.
+
+    Raises:
+        PhaseNotFound, UnknownState: `to` or `phase_id` name nothing.
+    """
+    if phase_id is not None and phase_id not in run.phases:
+        raise PhaseNotFound(run.run_id, phase_id, get_close_matches(phase_id, run.phases))
+    view: dict[str, Any] = {
+        "run_id": run.run_id,
+        "version": run.version,
+        "state": run.state,
+        "moves": [move_view(run, event, None) for event in legal_events("run", run.condition)],
+        "phases": [
+            {
+                "phase_id": phase.phase_id,
+                "state": phase.state,
+                "attempt": phase.attempt,
+                "moves": [
+                    move_view(run, event, phase.phase_id) for event in legal_events("phase", phase.condition)
+                ],
+            }
+            for phase in run.phases.values()
+            if phase_id in (None, phase.phase_id)
+        ],
+        "may_add_phase": blocked_view(blocker(run, "phase.added", "new")),
+    }
+    if to is not None:
+        view["path"] = path_view(run, to, phase_id)
+    return view
+
+
+def move_view(run: Run, event: str, phase_id: str | None) -> dict[str, Any]:
+    """One event that the table allows now, where it leads, and what stands in its way."""
+    condition = run.condition if phase_id is None else run.condition_of(phase_id)
+    leads_to = LEADS_TO[event, condition]
+    refusal = blocker(run, event, phase_id)
+    return {
+        "type": event,
+        "leads_to": leads_to,
+        "moves": leads_to != condition,
+        "requires": [name for name, field in EVENTS[event].model_fields.items() if field.is_required()],
+        **blocked_view(refusal),
+    }
+
+
+def blocked_view(refusal: Refusal | None) -> dict[str, Any]:
+    """Whether something stands in the way, and what to do about it."""
+    if refusal is None:
+        return {"blocked_by": None}
+    return {"blocked_by": {"code": refusal.code, "detail": refusal.detail, "remedy": refusal.remedy}}
+
+
+def path_view(run: Run, to: str, phase_id: str | None) -> dict[str, Any]:
+    """The shortest legal path to a state, and what stands in the way of its first step."""
+    entity: Entity = "run" if phase_id is None else "phase"
+    states = [str(state) for state in (RunState if entity == "run" else PhaseState)]
+    if to not in states:
+        raise UnknownState(to, states, get_close_matches(to.upper(), states, n=2))
+    here = run.condition if phase_id is None else run.condition_of(phase_id)
+    path = shortest_path(entity, here, to)
+    steps, state = [], here
+    for event in path or ():
+        state = LEADS_TO[event, state]
+        steps.append({"type": event, "leads_to": state})
+    first = blocker(run, path[0], phase_id) if path else None
+    return {"to": to, "reachable": path is not None, "steps": steps, **blocked_view(first)}
+
+
+def machine_view(entity: Entity) -> dict[str, Any]:
+    """The states and the moves of an entity."""
+    states, table = (RunState, RUN_MOVES) if entity == "run" else (PhaseState, PHASE_MOVES)
+    moves = [
+        {
+            "event": move.event,
+            "from": [None if source == NONE else source for source in move.sources],
+            "to": None if move.leads_to == STAYS else move.leads_to,
+            "proposable": move.event not in RECORDED_BY_SERVICE,
+        }
+        for move in table
+    ]
+    return {"entity": entity, "states": [str(state) for state in states], "moves": moves}

@@ -1,0 +1,713 @@
+"""Write the reference pages that follow from the code: `python docs/generate.py`; `--check` only compares."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from json import dumps
+from pathlib import Path
+from textwrap import fill
+from typing import Any, NamedTuple
+
+import typer
+from pydantic import BaseModel
+
+from api import http_refusals as http
+from api import unavailable
+from api.app import create_app
+from api.cli import app as command_line
+from api.diagram import mermaid
+from api.problems import problem
+from api.settings import Settings
+from api.shapes import Event as RecordedEvent
+from domain import refusals
+from domain.decide import OF_OPEN_ATTEMPT
+from domain.events import EVENTS
+from domain.events.shared import INTEGER_MAX, Event, RunConfig, Tier
+from domain.moves import (
+    ANY,
+    EVERY_PHASE,
+    EVERY_RUN,
+    NONE,
+    OPEN_RUN,
+    PHASE_MOVES,
+    QUARANTINED,
+    RECORDED_BY_SERVICE,
+    RUN_MOVES,
+    STAYS,
+    Entity,
+    Move,
+    entity_of,
+)
+from domain.proposals import ProposedEvent
+from domain.refusals import Refusal
+from domain.scope import PhaseScope
+from domain.states import DONE_FAILED
+
+REFERENCE = Path(__file__).parent / "reference"
+NOTE = "<!-- Made by docs/generate.py from the code; `make docs` renews it. -->"
+WIDTH = 120
+WIDTH_OF_HELP = 100
+
+
+def paragraph(*texts: str) -> Iterator[str]:
+    """Headings and paragraphs."""
+    for text in texts:
+        yield (
+            text
+            if text.startswith("#")
+            else fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+        )
+        yield ""
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A table."""
+    yield f"| {' | '.join(headings)} |"
+    yield f"|{'---|' * len(headings)}"
+    for row in rows:
+        cells = (cell.replace("|", "\\|").replace("\n", " ") for cell in row)
+        yield f"| {' | '.join(cells)} |".replace("|  ", "| ").replace("|  ", "| ")
+    yield ""
+
+
+def block(language: str, text: str) -> Iterator[str]:
+    """A block of code."""
+    yield from (f"```{language}", text.rstrip("\n"), "```", "")
+
+
+def json_block(value: object) -> Iterator[str]:
+    """A JSON document."""
+    return block("json", dumps(value, indent=2, ensure_ascii=False))
+
+
+def code(text: object) -> str:
+    """A word of the code."""
+    return f"`{text}`"
+
+
+# --- moves ---
+
+EVERY = {
+    frozenset(EVERY_RUN): "every state",
+    frozenset(EVERY_PHASE): "every state",
+    frozenset(OPEN_RUN): "every state that is not `DONE_*`",
+    frozenset(DONE_FAILED): "every `DONE_FAILED_*` state",
+    frozenset((*EVERY_RUN, QUARANTINED)): "every state, and quarantine",
+    frozenset((*EVERY_PHASE, QUARANTINED)): "every state, and quarantine",
+}
+LEADS_TO = {STAYS: "(stays)", ANY: "the state in its data", QUARANTINED: "quarantine"}
+ENTITIES: dict[Entity, tuple[str, tuple[Move, ...]]] = {
+    "run": ("Runs", RUN_MOVES),
+    "phase": ("Phases", PHASE_MOVES),
+}
+
+
+def moves() -> Iterator[str]:
+    """The tables of legal moves, and their diagrams."""
+    yield from paragraph(
+        "# Moves",
+        "What happens, while what, leading where: the rows of `domain/moves.py`. The table `legal_moves` of "
+        "the database and `GET /v1/machine` hold the same ones. What else may stand in the way of a move "
+        "that is legal by this table is among the [refusals](refusals.md).",
+    )
+    for entity, (title, rows) in ENTITIES.items():
+        yield from paragraph(f"## {title}")
+        yield from move_table(m for m in rows if m.leads_to not in LEADS_TO)
+        yield from paragraph("These move nothing:")
+        yield from move_table(m for m in rows if m.leads_to == STAYS)
+        yield from paragraph(
+            "These set a state outside the moves, or none. Only the service itself records them; whoever "
+            "proposes one is refused with [`reserved-event`](refusals.md#reserved-event):"
+        )
+        yield from move_table(m for m in rows if m.event in RECORDED_BY_SERVICE)
+        yield from block("mermaid", mermaid(entity))
+    yield from paragraph(
+        "## Tiers", "The state of a tier is derived from its phases. Of these, the first that fits:"
+    )
+    yield from (
+        "1. every phase COMPLETE or SKIPPED: `COMPLETE`, or `SKIPPED` where all are skipped;",
+        "2. a phase FAILED: `FAILED`;",
+        "3. a phase that was ever started, or is not QUEUED: `IN_PROGRESS`;",
+        "4. all else, and a tier without phases: `PENDING`.",
+    )
+
+
+def move_table(rows: Iterable[Move]) -> Iterator[str]:
+    """Rows of the table of moves."""
+    told = ((linked(move.event), while_what(move), leading_to(move)) for move in rows)
+    return table(("What happens", "While", "Leads to"), told)
+
+
+def linked(event: str) -> str:
+    """An event, with a link to what it means."""
+    return f"[{code(event)}](events.md#{event.replace('.', '')})"
+
+
+def while_what(move: Move) -> str:
+    """The states in which something may happen."""
+    if (every := EVERY.get(frozenset(move.sources))) is not None:
+        return every
+    return ", ".join("(not there yet)" if source == NONE else code(source) for source in move.sources)
+
+
+def leading_to(move: Move) -> str:
+    """The state that something leads to."""
+    return LEADS_TO.get(move.leads_to) or code(move.leads_to)
+
+
+# --- events ---
+
+PARTS = {"RunConfig": "config", "Tier": "tier", "PhaseScope": "scope"}
+"""Parts of events that have a section of their own."""
+
+LINKS = {name: f"[{title}](events.md#{title})" for name, title in PARTS.items()} | {
+    "RunState": "a [state of a run](moves.md#runs)",
+    "PhaseState": "a [state of a phase](moves.md#phases)",
+}
+
+RECORDED = {
+    "position": "Number in the log: dense, from 1, in commit order.",
+    "event_id": "The proposal's, or made by the service (UUID version 7).",
+    "run_id": "The run.",
+    "version": "Number in its run: dense, from 1.",
+    "type": "What happened.",
+    "type_version": "Which shape its data have; 1 for all so far.",
+    "phase_id": "The phase; null in an event of the run itself.",
+    "attempt": "The attempt that it is about, or that it opens.",
+    "state_before": "The state of the run or phase before; null where there was none.",
+    "state_after": "Its state after; null in quarantine.",
+    "data": "What the event type holds; see below.",
+    "implied": "Whether another event of the same proposal brought it about.",
+    "occurred_at": "By the executor's clock, if the proposal said; else as recorded_at.",
+    "recorded_at": "By the service's clock; never earlier than in the event before it in the log.",
+    "actor": "Who proposed it.",
+    "actor_verified": "Whether a credential vouches for the actor; false so far, there are no credentials.",
+    "correlation_id": "The header X-Correlation-ID of the request.",
+    "causation_id": "The event that brought it about, in implied events and in phases made with their run.",
+    "traceparent": "The header traceparent of the request.",
+    "hash": "The [seal](chain.md) of this event.",
+    "prev_hash": "The seal of the run's event before it; 64 zeros in the first.",
+}
+
+
+def events() -> Iterator[str]:
+    """Every event: what it means, what its data hold, an example."""
+    yield from paragraph(
+        "# Events",
+        "What an executor proposes, what is in the log, and what the data of each event type hold. Fields "
+        "that are not listed are refused. Every event may carry a `reason`: text, why it happened. The same "
+        "as JSON Schema: `GET /v1/schemas`.",
+        "## A proposed event",
+    )
+    yield from field_table(ProposedEvent.model_json_schema())
+    yield from paragraph("## A recorded event")
+    shown = RecordedEvent.model_json_schema()["properties"]
+    rows = ((code(name), held(told), RECORDED[name]) for name, told in shown.items())
+    yield from table(("Field", "Holds", "Meaning"), rows)
+    for entity, (_, moves_of_entity) in ENTITIES.items():
+        yield from paragraph(f"## Events of a {entity}")
+        for move in moves_of_entity:
+            yield from event_entry(EVENTS[move.event], move)
+    yield from paragraph("## Parts")
+    for model in (RunConfig, Tier, PhaseScope):
+        yield from part_entry(model)
+
+
+def event_entry(event: type[Event], move: Move) -> Iterator[str]:
+    """What there is to know of one event type."""
+    reserved = event.type in RECORDED_BY_SERVICE
+    yield from paragraph(
+        f"### {event.type}",
+        f"{documented(event)} While: {while_what(move)}. Leads to: {leading_to(move)}."
+        + (" Only the service itself records it." if reserved else ""),
+    )
+    schema = event.model_json_schema()
+    if "reason" not in schema.get("required", []):
+        del schema["properties"]["reason"]
+    if schema["properties"]:
+        yield from field_table(schema)
+    if reserved:
+        return
+    named: dict[str, Any] = {"phase_id": PHASE} if entity_of(event.type) == "phase" else {}
+    if event.type in OF_OPEN_ATTEMPT:
+        named["attempt"] = 1
+    data = {"data": event.example} if event.example else {}
+    yield from json_block({"type": event.type, **named, **data})
+
+
+def part_entry(model: type[BaseModel]) -> Iterator[str]:
+    """What there is to know of a part that several events have."""
+    schema = model.model_json_schema()
+    yield from paragraph(f"### {PARTS[model.__name__]}", documented(model))
+    if schema["additionalProperties"]:
+        yield from paragraph("Other keys are kept as they come; one of these with another type is refused.")
+    yield from field_table(schema)
+    for example in schema.get("examples", []):
+        yield from json_block(example)
+
+
+def documented(thing: object) -> str:
+    """What its docstring says."""
+    return " ".join((thing.__doc__ or "").split())
+
+
+def field_table(schema: Mapping[str, Any], parts: Mapping[str, Any] | None = None) -> Iterator[str]:
+    """The fields of a model, from its JSON Schema."""
+    parts = schema.get("$defs", {}) if parts is None else parts
+    required = schema.get("required", [])
+    rows = (
+        (code(name), kind_of(told, parts), REQUIRED if name in required else default_of(told), said_of(told))
+        for name, told in schema["properties"].items()
+    )
+    return table(("Field", "Takes", "Left out", "Meaning"), rows)
+
+
+REQUIRED = "(required)"
+
+
+def said_of(told: Mapping[str, Any]) -> str:
+    """What a field means."""
+    return str(told.get("description", ""))
+
+
+def default_of(told: Mapping[str, Any]) -> str:
+    """What a field is when it is left out."""
+    return code(dumps(told["default"])) if told.get("default") is not None else ""
+
+
+def kind_of(told: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
+    """What a field takes, in words."""
+    if "$ref" in told:
+        return part_named(told["$ref"].rpartition("/")[2], parts)
+    if "anyOf" in told:
+        kinds = [kind_of(each, parts) for each in told["anyOf"] if each.get("type") != "null"]
+        return " or ".join(dict.fromkeys(kinds))
+    if "enum" in told:
+        return " or ".join(map(code, told["enum"]))
+    match told["type"]:
+        case "array":
+            return f"list{limits(told, 'Items')} of {kind_of(told['items'], parts)}"
+        case "object" if isinstance(inner := told.get("additionalProperties"), dict):
+            return f"object{limits(told, 'Properties')} of {kind_of(inner, parts)}"
+        case _:
+            return scalar(told)
+
+
+def scalar(told: Mapping[str, Any]) -> str:
+    """What a field of one value takes."""
+    if told.get("format") == "date-time":
+        return "time"
+    if str(told.get("pattern", "")).startswith("^[A-Za-z0-9]"):
+        return "id"
+    words = {"string": "text", "integer": "whole number", "boolean": "`true` or `false`"}
+    bounds = limits(told, "Length") or limits(told, "imum")
+    return f"{words.get(told['type'], told['type'])}{bounds}"
+
+
+def part_named(name: str, parts: Mapping[str, Any]) -> str:
+    """A part of a schema that has a name of its own."""
+    return LINKS.get(name) or f"object: {', '.join(map(code, parts[name]['properties']))}"
+
+
+def limits(told: Mapping[str, Any], of: str) -> str:
+    """The limits of a field: how many, how long, how large."""
+    low, high = told.get(f"min{of}"), told.get(f"max{of}")
+    unit = {"Length": " characters", "Items": "", "Properties": ""}.get(of, "")
+    shown = "2^53 - 1" if high == INTEGER_MAX else f"{high:,}" if high else ""
+    if low is None:
+        return f" (at most {shown}{unit})" if shown else ""
+    return f" ({low:,} to {shown}{unit})" if shown else f" ({low:,} or more)" if low else ""
+
+
+# --- refusals ---
+
+RUN, PHASE = "nightly-42", "phase1-build"
+INSTANCE = f"/v1/runs/{RUN}/events"
+REQUEST_ID = "019ab3c1-5f00-7000-8000-000000000001"
+IN_BODY = [{"pointer": "/data/tokens_used", "detail": "Input should be greater than or equal to 0"}]
+IN_QUERY = [{"in": "query", "name": "limit", "detail": "Input should be less than or equal to 500"}]
+
+
+class Case(NamedTuple):
+    """When a refusal comes, and one of its kind."""
+
+    when: str
+    refusal: Refusal
+
+
+REFUSALS: dict[str, tuple[Case, ...]] = {
+    "What was asked cannot be understood": (
+        Case(
+            "The body is not what the call takes: a wrong type, an unknown field, a field that is missing, "
+            "or a value that could not be given back as it came.",
+            refusals.InvalidBody(IN_BODY),
+        ),
+        Case(
+            "A run_id, phase_id or event_id has not the form of an id, or a phase is to have its run's id.",
+            refusals.InvalidId("run_id", "nightly 42"),
+        ),
+        Case("No event is called that.", refusals.UnknownEvent("phase.completd", ["phase.completed"])),
+        Case(
+            "A state is named that does not exist, or that cannot be named here.",
+            refusals.UnknownState("READY", ["QUEUED", "PLAN_BOOTSTRAP", "RUN_CREATED"], []),
+        ),
+        Case(
+            "An event is proposed that only the service itself records.",
+            refusals.ReservedEvent("run.repaired", ["run.phases_queued", "run.execution_started"]),
+        ),
+    ),
+    "What it is about is not there, is there already, or has no state": (
+        Case("No run has this id.", refusals.RunNotFound("nightly-24", [RUN])),
+        Case("The run has no phase with this id.", refusals.PhaseNotFound(RUN, "phase1-biuld", [PHASE])),
+        Case("A run is to be created under an id that is taken.", refusals.RunExists(RUN, "RUN_CREATED", 3)),
+        Case("A phase is to be added under an id that is taken.", refusals.PhaseExists(RUN, PHASE, "QUEUED")),
+        Case("The run or the phase was imported without a legal state.", refusals.Quarantined(RUN, None, 1)),
+    ),
+    "What the machine and its guards say": (
+        Case(
+            "The [table of moves](moves.md) has no row for this event in this state.",
+            refusals.IllegalMove(
+                RUN, "phase.started", "GATE", ["phase.revised", "phase.completed"], ["QUEUED"], PHASE, 5
+            ),
+        ),
+        Case(
+            "The run is in a `DONE_*` state, and the event is about a phase (`phase.annotated` is taken) or "
+            "is `run.usage_recorded`.",
+            refusals.RunTerminal(RUN, "phase.started", "DONE_FAILED_ENVIRONMENT", 9),
+        ),
+        Case(
+            "A phase is to start while its run is not in PHASE_EXECUTION, GATE, CI_RUNNING or "
+            "SNAPSHOT_CREATED.",
+            refusals.RunNotExecuting(RUN, PHASE, "RUN_CREATED", ["run.execution_started"]),
+        ),
+        Case("A phase is to start while its run is held.", refusals.RunHeld(RUN, PHASE)),
+        Case(
+            "An event names an attempt that is not the current one. Notes, usage and results may come from "
+            "an earlier one.",
+            refusals.StaleAttempt(RUN, PHASE, "phase.completed", 1, 2, "EXECUTING"),
+        ),
+        Case(
+            "An event that only the open attempt may bring about names no attempt.",
+            refusals.AttemptRequired(RUN, PHASE, "phase.completed", 1),
+        ),
+        Case(
+            "A phase is to start that has had its `max_attempts` attempts.",
+            refusals.AttemptsExhausted(RUN, PHASE, 5, 5),
+        ),
+        Case(
+            "A phase is to be added to a run that has `config.max_phases` of them.",
+            refusals.TooManyPhases(RUN, 25),
+        ),
+        Case(
+            "A phase is to be added to a tier that its run lacks.",
+            refusals.UnknownTier(RUN, "T9", ["T1"]),
+        ),
+        Case(
+            "`run.succeeded` is proposed while a phase is neither COMPLETE nor SKIPPED.",
+            refusals.PhasesOpen(RUN, {PHASE: "EXECUTING"}),
+        ),
+        Case(
+            "A phase is to start when `config.token_cap` tokens, or more, are used.",
+            refusals.BudgetExhausted(RUN, PHASE, 300_000, 300_000),
+        ),
+        Case(
+            "`run.archived` is proposed for a run that is preserved.", refusals.RunPreserved(RUN, "baseline")
+        ),
+    ),
+    "What the caller knew is not so": (
+        Case(
+            "`If-Match` or `expected_version` names another version than the run is at.",
+            refusals.VersionMismatch(RUN, 4, 5, "PHASE_EXECUTION"),
+        ),
+        Case(
+            "An Idempotency-Key or an event_id comes again, with another request.",
+            refusals.IdempotencyKeyReused("build-42-start"),
+        ),
+    ),
+    "What is wrong with the request itself": (
+        Case(
+            "The body is not JSON in UTF-8, has a key twice, or a number without a finite value.",
+            http.NotJson("expecting value at character 9"),
+        ),
+        Case("Content-Type is not application/json in UTF-8.", http.UnsupportedMediaType("text/plain")),
+        Case(
+            "The body is larger than [`RUNNOTARY_BODY_BYTES_MAX`](settings.md).", http.BodyTooLarge(1_048_576)
+        ),
+        Case(
+            "A header or a parameter is not what the call takes, or the call has no such parameter.",
+            http.InvalidParameter(IN_QUERY),
+        ),
+        Case("Nothing is at this path.", http.NoSuchCall("/v1/rnus")),
+        Case("No schema is called that.", http.NoSuchSchema("phase.start", ["phase.started"])),
+        Case("The path does not take this method.", http.MethodNotAllowed("DELETE", ["GET"])),
+        Case(
+            "The header Host names something else than this machine.",
+            http.HostNotAllowed("runs.example:8000"),
+        ),
+    ),
+    "What the service could not do": (
+        Case(
+            "As many requests as [`RUNNOTARY_QUEUE_MAX`](settings.md) says wait to be recorded.",
+            unavailable.Overloaded(1_000),
+        ),
+        Case(
+            "Something else holds the database for writing, or every connection is in use.",
+            unavailable.DatabaseBusy(),
+        ),
+        Case("The database cannot be reached, or cannot take anything.", unavailable.DatabaseDown()),
+        Case(
+            "Another program has changed the database, or the role of this one lacks rights.",
+            unavailable.DatabaseUnfit("Revision 0002, not 0001."),
+        ),
+        Case("The connection to the database was lost while it committed.", unavailable.OutcomeUnknown()),
+        Case("The service was told to stop.", unavailable.ShuttingDown()),
+        Case("A defect of the service.", http.InternalError(REQUEST_ID)),
+    ),
+}
+"""Every refusal, by what it is about."""
+
+
+def refusals_page() -> Iterator[str]:
+    """Every refusal: its code, when it comes, what it says and knows."""
+    yield from paragraph(
+        "# Refusals",
+        "Every error is a problem (RFC 9457) with the media type application/problem+json. Each has `type`, "
+        "`title`, `status`, `detail`, `instance`, `code`, `remedy` and `request_id`; most have a `call`: the "
+        "next request to make. The rest are the facts of the case. `code` is a stable word, for programs; "
+        "`detail` and `remedy` are sentences for people and may change. The examples leave out what all have "
+        "alike. [How to read a refusal](../how-to/read-a-refusal.md) shows one in use.",
+    )
+    for title, group in REFUSALS.items():
+        yield from paragraph(f"## {title}")
+        for case in group:
+            yield from refusal_entry(*case)
+
+
+def refusal_entry(when: str, refusal: Refusal) -> Iterator[str]:
+    """What there is to know of one refusal."""
+    told = problem(refusal, instance=INSTANCE, request_id=REQUEST_ID)
+    facts = ", ".join(code(field.name) for field in fields(refusal))  # type: ignore[arg-type]  # all are dataclasses
+    retried = ""
+    if isinstance(refusal, unavailable.Unavailable):
+        retried = f" The header Retry-After says {refusal.retry_after_seconds} s."
+    yield from paragraph(
+        f"### {refusal.code}",
+        f"**{told['status']}** {refusal.title}. {when}{retried} Facts: {facts or 'none'}.",
+    )
+    yield from json_block(
+        {name: told[name] for name in told if name not in ("type", "instance", "request_id")}
+    )
+
+
+# --- settings ---
+
+
+def settings() -> Iterator[str]:
+    """Every setting, its default and its limits."""
+    yield from paragraph(
+        "# Settings",
+        "Environment variables, read once when a process starts. Some commands have an option for the same; "
+        "the option goes first.",
+    )
+    yield from table(("Variable", "Takes", "Default", "Meaning"), setting_rows())
+    yield from paragraph(
+        "The command also knows `RUNNOTARY_SERVER`: the URL of a service that it calls, instead of using the "
+        "database directly."
+    )
+
+
+def setting_rows() -> Iterator[Sequence[str]]:
+    """A row for each setting."""
+    schema = Settings.model_json_schema()
+    for name, told in schema["properties"].items():
+        variable = f"{Settings.model_config['env_prefix']}{name}".upper()
+        yield code(variable), kind_of(told, {}), default_of(told).replace('"', ""), said_of(told)
+
+
+# --- HTTP ---
+
+ALWAYS = ("421", "500", "503")
+"""Statuses that every call may answer with."""
+
+
+def http_page() -> Iterator[str]:
+    """Every call: method, path, summary, parameters, answers; and the shapes of the answers."""
+    document = create_app(Settings()).openapi()
+    parts = document["components"]["schemas"]
+    yield from paragraph(
+        "# HTTP",
+        "JSON in UTF-8. Fields and parameters that a call does not know are refused. Times are RFC 3339 in "
+        "UTC with six decimals and `Z`. An id is 1 to 128 letters, digits, dots, dashes and underscores, and "
+        'starts with a letter or digit. Lists are `{"items": [...], "next_cursor": ...}`; where there is '
+        "more, `next_cursor` is not null and the header Link names the next page.",
+        "Every answer has the header X-Request-ID: the one that the request had, if it has the form of an "
+        "id, else a new one. What is not done is told as a [refusal](refusals.md). Every call may answer "
+        f"{ALWAYS[0]}, {ALWAYS[1]} and {ALWAYS[2]}; the other statuses are listed. The same for programs: "
+        "`GET /openapi.json`; in a browser, to try it: `/docs`.",
+    )
+    for tag in document["tags"]:
+        yield from paragraph(f"## {tag['name'].capitalize()}", tag["description"])
+        for path, methods in document["paths"].items():
+            for method, call in methods.items():
+                if tag["name"] in call["tags"]:
+                    yield from call_entry(f"{method.upper()} {path}", call, parts)
+    yield from paragraph("## Shapes of answers")
+    for name in answered(document):
+        yield from shape_entry(name, parts)
+
+
+def call_entry(title: str, call: Mapping[str, Any], parts: Mapping[str, Any]) -> Iterator[str]:
+    """What there is to know of one call."""
+    yield from paragraph(f"### {title}", call["description"])
+    if parameters := call.get("parameters"):
+        yield from table(("Parameter", "In", "Takes", "Left out", "Meaning"), map(parameter_row, parameters))
+    if "requestBody" in call:
+        content = call["requestBody"]["content"]["application/json"]
+        yield from paragraph("Body:")
+        yield from field_table(parts[ref_of(content)], parts)
+        yield from json_block(content["example"])
+    yield from table(("Status", "Answer"), filter(None, map(answer_row, sorted(call["responses"].items()))))
+
+
+def parameter_row(told: Mapping[str, Any]) -> Sequence[str]:
+    """A row for a parameter."""
+    left_out = REQUIRED if told["required"] else default_of(told["schema"])
+    return code(told["name"]), told["in"], kind_of(told["schema"], {}), left_out, said_of(told)
+
+
+def answer_row(answer: tuple[str, Mapping[str, Any]]) -> Sequence[str] | None:
+    """A row for a status, where it is not one of every call's, or one that the framework made up."""
+    status, told = answer
+    if status in ALWAYS or told["description"] == "Successful Response":
+        return None
+    if "application/problem+json" in told.get("content", {}):
+        words = dict.fromkeys(told["description"].split(", "))
+        return status, ", ".join(f"[{code(word)}](refusals.md#{word})" for word in words)
+    schema = told.get("content", {}).get("application/json", {}).get("schema", {})
+    if "$ref" in schema:
+        return status, shape_link(ref_of({"schema": schema}))
+    return status, told["description"]
+
+
+def ref_of(content: Mapping[str, Any]) -> str:
+    """The name of the schema of a body."""
+    return str(content["schema"]["$ref"].rpartition("/")[2])
+
+
+def shape_link(name: str) -> str:
+    """The name of an answer's shape, with a link to it."""
+    return f"[{name}](#shape-{name.lower()})"
+
+
+def answered(document: Mapping[str, Any]) -> Iterator[str]:
+    """The shapes of answers, each after those that it is part of."""
+    contents = [
+        told["content"]["application/json"]
+        for methods in document["paths"].values()
+        for call in methods.values()
+        for told in call["responses"].values()
+        if "application/json" in told.get("content", {})
+    ]
+    waiting = [ref_of(content) for content in contents if "$ref" in content["schema"]]
+    seen = set()
+    while waiting:
+        name = waiting.pop(0)
+        if name not in seen:
+            seen.add(name)
+            yield name
+            properties = document["components"]["schemas"][name]["properties"]
+            waiting += [each for told in properties.values() for each in named_in(told)]
+
+
+def named_in(told: Mapping[str, Any]) -> Iterator[str]:
+    """The shapes that a field holds."""
+    if "$ref" in told:
+        yield told["$ref"].rpartition("/")[2]
+    for each in (*told.get("anyOf", ()), *([told["items"]] if "items" in told else ())):
+        yield from named_in(each)
+
+
+def shape_entry(name: str, parts: Mapping[str, Any]) -> Iterator[str]:
+    """The fields of an answer."""
+    yield from paragraph(f"### Shape: {name}", parts[name]["description"])
+    properties = parts[name]["properties"]
+    rows = ((code(field), held(told), said_of(told)) for field, told in properties.items())
+    yield from table(("Field", "Holds", "Meaning"), rows)
+
+
+def held(told: Mapping[str, Any]) -> str:
+    """What a field of an answer holds."""
+    if "$ref" in told:
+        return shape_link(told["$ref"].rpartition("/")[2])
+    if "anyOf" in told:
+        return " or ".join("null" if each.get("type") == "null" else held(each) for each in told["anyOf"])
+    if told.get("type") == "array":
+        return f"list of {held(told['items'])}"
+    return kind_of(told, {}) if "type" in told else "anything"
+
+
+# --- the command ---
+
+
+def cli() -> Iterator[str]:
+    """Every command, as its own help tells."""
+    yield from paragraph(
+        "# Command line",
+        "`runnotary COMMAND`. It works on a database directly or, with `--server`, through a service. Tables "
+        "are for people; `--json` prints the answer of the service as it came. Exit 0: done; 1: refused, or "
+        "something is wrong; 2: the command line cannot be understood.",
+    )
+    group = typer.main.get_command(command_line)
+    yield from command_entry(group, None)
+
+
+def command_entry(command: Any, parent: Any) -> Iterator[str]:  # typer's own copies of click's classes
+    """The help of a command, and of those under it."""
+    name = command.name if parent else "runnotary"
+    settings = {
+        **command.context_settings,
+        "terminal_width": WIDTH_OF_HELP,
+        "max_content_width": WIDTH_OF_HELP,
+    }
+    context = command.context_class(command, info_name=name, parent=parent, **settings)
+    yield from paragraph(f"## {context.command_path}")
+    yield from block("text", command.get_help(context))
+    for each in getattr(command, "commands", {}).values():
+        yield from command_entry(each, context)
+
+
+# --- the pages ---
+
+PAGES: dict[str, Callable[[], Iterator[str]]] = {
+    "moves": moves,
+    "events": events,
+    "refusals": refusals_page,
+    "settings": settings,
+    "http": http_page,
+    "cli": cli,
+}
+
+
+def stale() -> dict[Path, str]:
+    """The pages that are not what the code says, with what they should be."""
+    wanted = {
+        REFERENCE / f"{name}.md": "\n".join([NOTE, "", *page()]).rstrip("\n") + "\n"
+        for name, page in PAGES.items()
+    }
+    return {
+        path: text for path, text in wanted.items() if not path.exists() or path.read_text("utf-8") != text
+    }
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write or, with --check, compare."""
+    pages = stale()
+    for path, text in pages.items():
+        if "--check" not in arguments:
+            path.write_text(text, "utf-8")
+        print(f"{'stale' if '--check' in arguments else 'written'}: {path.name}")
+    return 1 if pages and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,104 @@
+"""What it is about is not there, is there already, or has no state."""
+
+from dataclasses import dataclass, field
+
+from domain.refusals.base import Refusal
+
+
+@dataclass(eq=False)
+class RunNotFound(Refusal):
+    code = "run-not-found"
+    title = "There is no such run"
+
+    run_id: str
+    similar: list[str] = field(default_factory=list)
+
+    @property
+    def detail(self) -> str:
+        return f"No run is called {self.run_id!r}."
+
+    @property
+    def remedy(self) -> str:
+        if self.similar:
+            return f"Did you mean {' or '.join(self.similar)}? If not, create it first, with this call."
+        return "Create it first, with this call."
+
+
+@dataclass(eq=False)
+class PhaseNotFound(Refusal):
+    code = "phase-not-found"
+    title = "The run has no such phase"
+
+    run_id: str
+    phase_id: str
+    similar: list[str] = field(default_factory=list)
+
+    @property
+    def detail(self) -> str:
+        return f"Run {self.run_id!r} has no phase {self.phase_id!r}."
+
+    @property
+    def remedy(self) -> str:
+        if self.similar:
+            return (
+                f"Did you mean {' or '.join(self.similar)}? If not, add it first, with the call given here."
+            )
+        return "Add it first, with this call."
+
+
+@dataclass(eq=False)
+class RunExists(Refusal):
+    code = "run-exists"
+    title = "The run exists already"
+
+    run_id: str
+    state: str | None
+    current_version: int
+
+    @property
+    def detail(self) -> str:
+        return f"Run {self.run_id!r} exists already, at version {self.current_version}."
+
+    @property
+    def remedy(self) -> str:
+        return (
+            "Read it and go on with it, or choose another run_id. "
+            "A retried creation is safe with the Idempotency-Key of the first try."
+        )
+
+
+@dataclass(eq=False)
+class PhaseExists(Refusal):
+    code = "phase-exists"
+    title = "The phase exists already"
+
+    run_id: str
+    phase_id: str
+    state: str | None
+
+    @property
+    def detail(self) -> str:
+        return f"Run {self.run_id!r} has a phase {self.phase_id!r} already."
+
+    @property
+    def remedy(self) -> str:
+        return "Go on with it, or choose another phase_id."
+
+
+@dataclass(eq=False)
+class Quarantined(Refusal):
+    code = "quarantined"
+    title = "It is in quarantine"
+
+    run_id: str
+    phase_id: str | None = None
+    current_version: int | None = None
+
+    @property
+    def detail(self) -> str:
+        what = f"Phase {self.phase_id!r} of run {self.run_id!r}" if self.phase_id else f"Run {self.run_id!r}"
+        return f"{what} was imported with a state that nobody knows, and has none until it is repaired."
+
+    @property
+    def remedy(self) -> str:
+        return "A person proposes a repair that names a legal state, and another approves it."

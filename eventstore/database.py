@@ -1,0 +1,106 @@
+"""The database: opened so that what was acknowledged stays, and so that writers come one after another."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+BUSY_SECONDS = 5
+"""Seconds to wait for another writer before the database counts as busy."""
+
+READERS_MAX = 40
+"""Connections of a process: as many as it has threads that read."""
+
+WRITER_LOCK = 0x52554E4E  # "RUNN"
+"""The advisory lock of PostgreSQL that appends hold until they commit: commit order is position order."""
+
+
+class UnusableDatabase(Exception):
+    """The database cannot be used; the message says what to do."""
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for SQLite (WAL, synchronous FULL, writers begin IMMEDIATE) or PostgreSQL (psycopg 3).
+
+    Raises:
+        UnusableDatabase: the URL names neither, or an SQLite database that is not a file.
+    """
+    try:
+        parsed = make_url(url.replace("postgres://", "postgresql://", 1))
+    except ArgumentError as error:
+        msg = "RUNNOTARY_DATABASE_URL is no database URL; use sqlite:///FILE or postgresql://USER@HOST/NAME."
+        raise UnusableDatabase(msg) from error
+    match parsed.get_backend_name():
+        case "sqlite":
+            return open_sqlite(parsed)
+        case "postgresql":
+            return open_postgresql(parsed)
+        case other:
+            msg = f"{other} is not supported; use sqlite:///FILE or postgresql://USER@HOST/NAME."
+            raise UnusableDatabase(msg)
+
+
+def open_sqlite(url: URL) -> Engine:
+    """SQLite in a file."""
+    if url.database in (None, "", ":memory:"):
+        msg = "SQLite has to be a file, since several connections share it; use sqlite:///FILE."
+        raise UnusableDatabase(msg)
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        pool_size=READERS_MAX,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(driver: Any, _: object) -> None:  # the driver's connection
+        driver.isolation_level = None  # the driver would begin by itself, and too late
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "recursive_triggers=ON",
+            "trusted_schema=OFF",
+        ):
+            driver.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and writes later fails at once when another wrote in between.
+        reads = connection.get_execution_options().get("reads_only")
+        connection.connection.cursor().execute("BEGIN" if reads else "BEGIN IMMEDIATE").close()
+
+    return engine
+
+
+def open_postgresql(url: URL) -> Engine:
+    """PostgreSQL over psycopg 3."""
+    settings = f"-c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout=60s"
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={"options": settings, "connect_timeout": BUSY_SECONDS, "application_name": "runnotary"},
+        pool_pre_ping=True,
+        pool_size=READERS_MAX,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+    )
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One consistent picture of the database, whatever is written meanwhile."""
+    options: dict[str, Any] = {"reads_only": True}
+    if engine.dialect.name == "postgresql":
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with engine.connect().execution_options(**options) as connection, connection.begin():
+        yield connection
+
+
+def lock_writers(connection: Connection) -> None:
+    """Let no other process append until this transaction ends. SQLite did so when it began."""
+    if connection.dialect.name == "postgresql":
+        connection.connection.cursor().execute(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")

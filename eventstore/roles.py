@@ -1,0 +1,60 @@
+"""A role of PostgreSQL that can do what the service does, and no more."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, text
+
+GRANTS = {
+    "events": "SELECT, INSERT",
+    "commands": "SELECT, INSERT",
+    "legal_moves": "SELECT",
+    "alembic_version": "SELECT",
+    "refusals": "SELECT, INSERT, DELETE",
+    "projections": "SELECT",
+    "runs": "SELECT, INSERT, UPDATE",
+    "phases": "SELECT, INSERT, UPDATE",
+    "run_labels": "SELECT, INSERT, DELETE",
+    "annotations": "SELECT, INSERT",
+}
+"""What the service does with each table. It never changes or deletes an event, and owns nothing."""
+
+
+def harden(connection: Connection, role: str) -> None:
+    """Make a role with these rights, or give an existing one these and no others.
+
+    The role owns no table, so it can neither drop a guard nor switch one off. Migrations need the owner.
+    """
+    quoted = connection.dialect.identifier_preparer.quote_identifier(role)
+    if not connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}).first():
+        connection.exec_driver_sql(f"CREATE ROLE {quoted} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE")
+    schema = connection.execute(text("SELECT current_schema()")).scalar_one()
+    connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {schema} TO {quoted}")
+    for table, rights in GRANTS.items():
+        connection.exec_driver_sql(f"REVOKE ALL ON {table} FROM {quoted}")
+        connection.exec_driver_sql(f"GRANT {rights} ON {table} TO {quoted}")
+    connection.exec_driver_sql(f"GRANT USAGE ON SEQUENCE refusals_refusal_id_seq TO {quoted}")
+
+
+def hardened(connection: Connection) -> list[str]:
+    """The roles that may append events and do not own them: those that `harden` has made."""
+    if connection.dialect.name != "postgresql":
+        return []
+    query = (
+        "SELECT grantee FROM information_schema.role_table_grants"
+        " JOIN pg_tables ON schemaname = table_schema AND tablename = table_name"
+        " WHERE table_schema = current_schema() AND table_name = 'events' AND privilege_type = 'INSERT'"
+        " AND grantee NOT IN (tableowner, 'PUBLIC')"
+    )
+    return list(connection.execute(text(query)).scalars())
+
+
+def owned_alike(connection: Connection, tables: Iterable[str]) -> None:
+    """Give these tables to the owner of the log, whoever has made them."""
+    if connection.dialect.name != "postgresql":
+        return
+    query = "SELECT tableowner FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'events'"
+    owner = connection.dialect.identifier_preparer.quote_identifier(
+        connection.execute(text(query)).scalar_one()
+    )
+    for table in tables:
+        connection.exec_driver_sql(f"ALTER TABLE {table} OWNER TO {owner}")

@@ -1,0 +1,164 @@
+"""Append to the log and read it. Takes a connection; never commits."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
+
+from domain.envelopes import RecordedEvent
+from eventstore.schema import commands, events, refusals
+from eventstore.statements import read, write
+
+COLUMNS = tuple(events.c)
+_STORED = tuple(field.name for field in fields(RecordedEvent) if field.name != "data")
+_stored_of = attrgetter(*_STORED)
+
+_APPEND = insert(events)
+_TAIL = select(events.c.position, events.c.recorded_at).order_by(events.c.position.desc()).limit(1)
+_RUN = (
+    select(*COLUMNS)
+    .where(events.c.run_id == bindparam("run_id"), events.c.version > bindparam("after"))
+    .order_by(events.c.version)
+)
+_COMMAND = select(commands).where(commands.c.key == bindparam("wanted"))
+_EVENT_ID = select(events.c.position).where(events.c.event_id == bindparam("wanted"))
+_KEEP_COMMAND = insert(commands)
+_KEEP_REFUSAL = (
+    insert(refusals)
+    .inline()
+    .values({column.name: bindparam(column.name) for column in refusals.c if not column.primary_key})
+)
+_LET_GO = delete(refusals).where(
+    refusals.c.refusal_id <= select(func.max(refusals.c.refusal_id)).scalar_subquery() - bindparam("most")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptKey:
+    """What a key stands for: the request that it came with, and the events that it led to."""
+
+    key: str
+    fingerprint: str
+    positions: Sequence[int]
+    recorded_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Where the log ends: the last event's position, and when it was recorded; 0 and "" when it is empty."""
+
+    position: int
+    recorded_at: str
+
+
+def append(connection: Connection, recorded: Sequence[RecordedEvent]) -> None:
+    """Append these events, in this order.
+
+    Raises:
+        the driver's IntegrityError: the database refuses one of them (see `eventstore.guards`).
+    """
+    rows = [dict(zip(_STORED, _stored_of(event), strict=True)) for event in recorded]
+    write(connection, _APPEND, rows)
+
+
+def tail(connection: Connection) -> Tail:
+    """Where the log ends now."""
+    rows = read(connection, _TAIL)
+    return Tail(*rows[0]) if rows else Tail(0, "")
+
+
+def read_run(connection: Connection, run_id: str, after_version: int = 0) -> list[RecordedEvent]:
+    """The events of a run after a version, in order."""
+    return [recorded(row) for row in read(connection, _RUN, run_id=run_id, after=after_version)]
+
+
+def page_of_run(
+    connection: Connection, run_id: str, *, after_version: int, limit: int
+) -> list[RecordedEvent]:
+    """At most `limit` events of a run after a version."""
+    query = (
+        select(*COLUMNS)
+        .where(events.c.run_id == run_id, events.c.version > after_version)
+        .order_by(events.c.version)
+        .limit(limit)
+    )
+    return [recorded(row) for row in connection.execute(query)]
+
+
+def read_log(
+    connection: Connection, *, after: int = 0, limit: int | None = None, kind: str | None = None
+) -> list[RecordedEvent]:
+    """At most `limit` events after a position, in order; only those of one type if it is named."""
+    query = select(*COLUMNS).where(events.c.position > after).order_by(events.c.position).limit(limit)
+    if kind is not None:
+        query = query.where(events.c.type == kind)
+    return [recorded(row) for row in connection.execute(query)]
+
+
+def read_by_run(connection: Connection) -> Iterator[RecordedEvent]:
+    """The whole log, run by run, each run's events in order; without holding it in memory."""
+    query = select(*COLUMNS).order_by(events.c.run_id, events.c.version)
+    streamed = query.execution_options(stream_results=True, max_row_buffer=1_000)
+    return map(recorded, connection.execute(streamed))
+
+
+def at(connection: Connection, positions: Sequence[int]) -> list[RecordedEvent]:
+    """The events at these positions, in the order in which these are given."""
+    query = select(*COLUMNS).where(events.c.position.in_(positions))
+    found = {event.position: event for event in map(recorded, connection.execute(query))}
+    return [found[position] for position in positions]
+
+
+def recorded(row: Sequence[Any]) -> RecordedEvent:
+    """A row of the log as an event."""
+    values = dict(zip(events.c.keys(), row, strict=True))
+    values["implied"] = bool(values["implied"])
+    values["actor_verified"] = bool(values["actor_verified"])
+    return RecordedEvent(**values, data=orjson.loads(values["body"]))
+
+
+def kept_key(connection: Connection, key: str) -> KeptKey | None:
+    """What was recorded under this key."""
+    for _, fingerprint, positions, recorded_at in read(connection, _COMMAND, wanted=key):
+        return KeptKey(key, fingerprint, orjson.loads(positions), recorded_at)
+    return None
+
+
+def has_event_id(connection: Connection, event_id: str) -> bool:
+    """Whether an event has this id."""
+    return bool(read(connection, _EVENT_ID, wanted=event_id))
+
+
+def keep_keys(connection: Connection, kept: Sequence[KeptKey]) -> None:
+    """Keep what these keys stand for, for ever."""
+    rows = [
+        {
+            "key": each.key,
+            "fingerprint": each.fingerprint,
+            "positions": orjson.dumps(each.positions).decode(),
+            "recorded_at": each.recorded_at,
+        }
+        for each in kept
+    ]
+    write(connection, _KEEP_COMMAND, rows)
+
+
+def keep_refusals(connection: Connection, kept: Sequence[Mapping[str, Any]], most: int) -> None:
+    """Keep these refusals, and no more than the newest `most`."""
+    write(connection, _KEEP_REFUSAL, kept)
+    write(connection, _LET_GO, [{"most": most}])
+
+
+def page_of_refusals(
+    connection: Connection, *, run_id: str | None, before: int | None, limit: int
+) -> list[Mapping[str, Any]]:
+    """At most `limit` refusals, newest first, from before an id; of one run if it is named."""
+    query = select(refusals).order_by(refusals.c.refusal_id.desc()).limit(limit)
+    if run_id is not None:
+        query = query.where(refusals.c.run_id == run_id)
+    if before is not None:
+        query = query.where(refusals.c.refusal_id < before)
+    return [dict(row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,54 @@
+"""The notes on every run and its phases."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from sqlalchemy import Column, Connection, Integer, Table, Text, select
+
+from domain.run import Annotation
+from projections.change import Change, Write
+from projections.tables import metadata
+
+VERSION = 1
+
+TABLE = Table(
+    "annotations",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("phase_id", Text),
+    Column("text", Text, nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+_INSERT = TABLE.insert()
+
+
+def writes(changes: Sequence[Change]) -> Iterator[Write]:
+    """A row for each note that was not there."""
+    if new := [
+        row(change.after.run_id, note)
+        for change in changes
+        for note in change.after.annotations[len(change.before.annotations) :]
+    ]:
+        yield _INSERT, new
+
+
+def row(run_id: str, note: Annotation) -> dict[str, Any]:
+    """The row of a note."""
+    return {"run_id": run_id, **asdict(note), "tags": orjson.dumps(note.tags).decode()}
+
+
+def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as callers see it."""
+    return {**{str(name): row[name] for name in row if name != "run_id"}, "tags": orjson.loads(row["tags"])}
+
+
+def of_run(connection: Connection, run_id: str) -> list[dict[str, Any]]:
+    """The notes on a run and its phases, in order."""
+    query = select(TABLE).where(TABLE.c.run_id == run_id).order_by(TABLE.c.version)
+    return [shown(dict(row)) for row in connection.execute(query).mappings()]

@@ -1,0 +1,107 @@
+"""Every phase as it stands."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, bindparam, select
+
+from domain.run import Phase
+from projections.change import Change, Write
+from projections.tables import metadata
+
+VERSION = 1
+
+TABLE = Table(
+    "phases",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("phase_id", Text, primary_key=True),
+    Column("index", Integer, nullable=False),
+    Column("name", Text),
+    Column("tier_id", Text),
+    # Plain text: reading a state that this program does not know must not raise.
+    Column("state", Text),
+    Column("scope", Text),
+    Column("attempt", Integer, nullable=False),
+    Column("max_attempts", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("executor", Text),
+    Column("tokens_used", BigInteger, nullable=False),
+    Column("ci_runs_used", BigInteger, nullable=False),
+    Column("minor_issues", BigInteger, nullable=False),
+    Column("major_issues", BigInteger, nullable=False),
+    Column("last_outcome", Text),
+    Column("started_at", Text),
+    Column("completed_at", Text),
+    Column("updated_at", Text, nullable=False),
+)
+
+USAGE = ("tokens_used", "ci_runs_used", "minor_issues", "major_issues")
+DOCUMENTS = ("scope", "last_outcome")
+
+_INSERT = TABLE.insert()
+_UPDATE = (
+    TABLE.update()
+    .where(TABLE.c.run_id == bindparam("run_key"), TABLE.c.phase_id == bindparam("phase_key"))
+    .values({column.name: bindparam(column.name) for column in TABLE.c if not column.primary_key})
+)
+
+
+def writes(changes: Sequence[Change]) -> Iterator[Write]:
+    """A row for each phase that is not what it was."""
+    new, changed = [], []
+    for change in changes:
+        for phase_id, phase in change.after.phases.items():
+            before = change.before.phases.get(phase_id)
+            if before is None:
+                new.append(row(change.after.run_id, phase))
+            elif before is not phase:
+                keys = {"run_key": change.after.run_id, "phase_key": phase_id}
+                changed.append({**row(change.after.run_id, phase), **keys})
+    if new:
+        yield _INSERT, new
+    if changed:
+        yield _UPDATE, changed
+
+
+def row(run_id: str, phase: Phase) -> dict[str, Any]:
+    """The row of a phase."""
+    return {
+        "run_id": run_id,
+        "phase_id": phase.phase_id,
+        "index": phase.index,
+        "name": phase.name,
+        "tier_id": phase.tier_id,
+        "state": phase.state,
+        "scope": orjson.dumps(phase.scope).decode() if phase.scope is not None else None,
+        "attempt": phase.attempt,
+        "max_attempts": phase.max_attempts,
+        "revision": phase.revision,
+        "executor": phase.executor,
+        **phase.usage.counts(),
+        "last_outcome": orjson.dumps(phase.last_outcome).decode() if phase.last_outcome else None,
+        "started_at": phase.started_at,
+        "completed_at": phase.completed_at,
+        "updated_at": phase.updated_at,
+    }
+
+
+def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as callers see it."""
+    view = {str(name): value for name, value in row.items() if name not in USAGE}
+    view |= {name: orjson.loads(row[name]) for name in DOCUMENTS if row[name] is not None}
+    return view | {"usage": {name: row[name] for name in USAGE}}
+
+
+def of_run(connection: Connection, run_id: str) -> list[dict[str, Any]]:
+    """The phases of a run, in order."""
+    query = select(TABLE).where(TABLE.c.run_id == run_id).order_by(TABLE.c.index)
+    return [shown(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def get(connection: Connection, run_id: str, phase_id: str) -> dict[str, Any] | None:
+    """A phase as it stands."""
+    query = select(TABLE).where(TABLE.c.run_id == run_id, TABLE.c.phase_id == phase_id)
+    found = connection.execute(query).mappings().first()
+    return shown(dict(found)) if found is not None else None
