@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from sqlite3 import SQLITE_BUSY, OperationalError
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -59,8 +61,8 @@ def open_sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(driver: Any, _: object) -> None:  # the driver's connection
         driver.isolation_level = None  # the driver would begin by itself, and too late
+        switch_to_wal(driver)
         for pragma in (
-            "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
             "recursive_triggers=ON",
@@ -75,6 +77,24 @@ def open_sqlite(url: URL) -> Engine:
         connection.connection.cursor().execute("BEGIN" if reads else "BEGIN IMMEDIATE").close()
 
     return engine
+
+
+def switch_to_wal(driver: Any) -> None:
+    """Put the file into WAL mode, which stays with it.
+
+    SQLite waits for most locks by itself, but not for this one: of several processes that open a new file at
+    the same moment, all but one are told at once that it is locked.
+    """
+    give_up = monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            driver.execute("PRAGMA journal_mode=WAL").close()
+        except OperationalError as error:
+            if error.sqlite_errorcode != SQLITE_BUSY or monotonic() > give_up:
+                raise
+            sleep(0.005)
+        else:
+            return
 
 
 def open_postgresql(url: URL) -> Engine:
