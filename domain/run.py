@@ -4,8 +4,9 @@
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 from domain.envelopes import RecordedEvent
 from domain.events.shared import INTEGER_MAX, RunConfig
@@ -21,6 +22,7 @@ AFTERMATH = frozenset({"phase.requeued", "phase.skipped"})
 T = TypeVar("T")
 
 DEFAULT_CONFIG: Mapping[str, Any] = RunConfig().model_dump()
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 CONFIG_KINDS: Mapping[str, type[Any]] = {name: type(value) for name, value in DEFAULT_CONFIG.items()}
 
 
@@ -69,12 +71,11 @@ class LastMove:
     version: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
+class Phase(NamedTuple):
     """A phase as it stands. Identity is (run_id, phase_id)."""
 
     phase_id: str
-    index: int
+    index: int  # type: ignore[assignment]  # tuple.index gives way
     """Number in its run, from 1, in the order in which phases were added."""
     state: str | None
     name: str | None = None
@@ -102,8 +103,7 @@ class Phase:
         return self.attempt > 0 or self.state != PhaseState.QUEUED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(NamedTuple):
     """A run as it stands at one version."""
 
     run_id: str
@@ -112,10 +112,10 @@ class Run:
     position: int = 0
     head_hash: str = NO_HASH
     goal: str | None = None
-    config: Mapping[str, Any] = field(default_factory=lambda: DEFAULT_CONFIG)
-    labels: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] = DEFAULT_CONFIG
+    labels: Mapping[str, str] = NOTHING
     tiers: tuple[Mapping[str, Any], ...] = ()
-    phases: Mapping[str, Phase] = field(default_factory=dict)
+    phases: Mapping[str, Phase] = NOTHING
     annotations: tuple[Annotation, ...] = ()
     usage: Usage = Usage()
     held: bool = False
@@ -175,7 +175,7 @@ def evolve(run: Run, event: RecordedEvent) -> Run:
         changes |= changes_by_phase(run, event)
     elif entity_of(event.type) == "run":
         changes |= changes_by_run(run, event)
-    return replace(run, **changes)
+    return run._replace(**changes)
 
 
 def changes_by_run(run: Run, event: RecordedEvent) -> dict[str, Any]:
@@ -285,7 +285,7 @@ def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
             pass
     if event.state_after != phase.state:
         changes |= moved(phase, event, changes.get("attempt", phase.attempt))
-    return replace(phase, **changes)
+    return phase._replace(**changes)
 
 
 def moved(phase: Phase, event: RecordedEvent, attempt: int) -> dict[str, Any]:

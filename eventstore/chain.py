@@ -89,7 +89,16 @@ def hash_of(event: RecordedEvent) -> str:
 
 def digest(*fields: str | int | None) -> str:
     """SHA-256 over length-prefixed fields, in lower-case hexadecimal digits."""
-    return sha256(b"".join(map(framed, (TAG, *fields)))).hexdigest()
+    text = _TAGGED
+    for value in fields:
+        if value is None:
+            text += "-,"
+        else:
+            content = value if isinstance(value, str) else str(int(value))
+            text += f"{len(content)}:{content},"
+    if not text.isascii():  # a length is in bytes
+        return sha256(b"".join(map(framed, (TAG, *fields)))).hexdigest()
+    return sha256(text.encode()).hexdigest()
 
 
 def framed(value: str | int | None) -> bytes:
@@ -98,6 +107,9 @@ def framed(value: str | int | None) -> bytes:
         return b"-,"
     content = (value if isinstance(value, str) else str(int(value))).encode()
     return b"%d:%b," % (len(content), content)
+
+
+_TAGGED = framed(TAG).decode()
 
 
 @dataclass(frozen=True, slots=True)

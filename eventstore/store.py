@@ -1,8 +1,7 @@
 """Append to the log and read it. Takes a connection; never commits."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from operator import attrgetter
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -13,8 +12,8 @@ from eventstore.schema import commands, events, refusals
 from eventstore.statements import read, write
 
 COLUMNS = tuple(events.c)
-_STORED = tuple(field.name for field in fields(RecordedEvent) if field.name != "data")
-_stored_of = attrgetter(*_STORED)
+NAMES = tuple(column.name for column in COLUMNS)
+IMPLIED, VERIFIED, BODY = map(NAMES.index, ("implied", "actor_verified", "body"))
 
 _APPEND = insert(events)
 _TAIL = select(events.c.position, events.c.recorded_at).order_by(events.c.position.desc()).limit(1)
@@ -60,7 +59,7 @@ def append(connection: Connection, recorded: Sequence[RecordedEvent]) -> None:
     Raises:
         the driver's IntegrityError: the database refuses one of them (see `eventstore.guards`).
     """
-    rows = [dict(zip(_STORED, _stored_of(event), strict=True)) for event in recorded]
+    rows = [dict(zip(NAMES, event, strict=False)) for event in recorded]
     write(connection, _APPEND, rows)
 
 
@@ -113,11 +112,11 @@ def at(connection: Connection, positions: Sequence[int]) -> list[RecordedEvent]:
 
 
 def recorded(row: Sequence[Any]) -> RecordedEvent:
-    """A row of the log as an event."""
-    values = dict(zip(events.c.keys(), row, strict=True))
-    values["implied"] = bool(values["implied"])
-    values["actor_verified"] = bool(values["actor_verified"])
-    return RecordedEvent(**values, data=orjson.loads(values["body"]))
+    """A row of the log, its columns in their order, as an event."""
+    values = [*row, orjson.loads(row[BODY])]
+    values[IMPLIED] = bool(values[IMPLIED])  # SQLite keeps truth as a number
+    values[VERIFIED] = bool(values[VERIFIED])
+    return RecordedEvent._make(values)
 
 
 def kept_key(connection: Connection, key: str) -> KeptKey | None:

@@ -84,7 +84,7 @@ def row(run: Run) -> dict[str, Any]:
         "position": run.position,
         "goal": run.goal,
         "config": orjson.dumps(run.config).decode(),
-        "labels": orjson.dumps(run.labels, option=orjson.OPT_SORT_KEYS).decode(),
+        "labels": orjson.dumps(dict(run.labels), option=orjson.OPT_SORT_KEYS).decode(),
         "tiers": orjson.dumps(tiers).decode(),
         **run.usage.counts(),
         "held": run.held,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -149,7 +149,7 @@ def test_a_changed_column_is_found_where_it_was_changed(
 def test_every_column_but_the_position_is_covered() -> None:
     """A column that is added to the log is added to the hash, or breaks this test."""
     elsewhere = {"position", "run_id", "version", "hash", "data"}
-    assert {field.name for field in fields(RecordedEvent)} == {*CHANGES, *elsewhere}
+    assert set(RecordedEvent._fields) == {*CHANGES, *elsewhere}
     assert {*HASHED, "body"} == {*CHANGES, *elsewhere} - {"position", "hash", "data"}
 
 
@@ -186,7 +186,12 @@ def test_events_that_changed_places_are_found(engine: Engine, history: list[Reco
 
 def test_an_event_that_is_put_in_later_is_found(engine: Engine, history: list[RecordedEvent]) -> None:
     """Even one that is well hashed does not fit before what was there."""
-    forged = asdict(history[3]) | {"position": 7, "version": 5, "prev_hash": history[3].hash, "event_id": "f"}
+    forged = history[3]._asdict() | {
+        "position": 7,
+        "version": 5,
+        "prev_hash": history[3].hash,
+        "event_id": "f",
+    }
     forged["hash"] = independent_hash(forged)
     with engine.begin() as connection:
         unguarded(connection)
@@ -225,7 +230,7 @@ def test_what_was_hashed_is_what_comes_back(
         (found,) = store.read_run(connection, "r")
         transaction.rollback()
     assert found == event
-    assert chain.hash_of(found) == found.hash == independent_hash(asdict(found))
+    assert chain.hash_of(found) == found.hash == independent_hash(found._asdict())
     assert json.loads(found.body) == data
 
 
