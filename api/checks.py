@@ -133,7 +133,7 @@ def check_states(connection: Connection) -> Iterator[Check]:
                 f"states of {table.name}",
                 ok=False,
                 detail=f"The table {table.name} holds states that no code knows: {', '.join(unknown)}.",
-                remedy="The log is right, the table is not: have it rebuilt with `runnotary db rebuild`.",
+                remedy="The log is right, the table is not: have it made anew with `runnotary rebuild`.",
             )
         else:
             yield Check(f"states of {table.name}", ok=True, detail="all known")

@@ -6,10 +6,13 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from api import shapes, shapes_of_moves
+from api import shapes, shapes_of_moves, shapes_of_replay
+from api.replay.wanted import Rebuilding, Verification
 from api.shapes import Problem
 from domain.proposals import Batch, NewPhase, NewRun, ProposedEvent
 
+BODIES = (NewRun, NewPhase, ProposedEvent, Batch, Verification, Rebuilding, Problem)
+SHAPES = (shapes, shapes_of_moves, shapes_of_replay)
 DESCRIPTION = (
     "Keeps the record of runs and phases. Executors propose events; a state machine accepts or refuses "
     "each one; what is accepted is appended to a log that nothing changes. Every refusal says what to do."
@@ -22,13 +25,13 @@ def document(app: FastAPI) -> dict[str, Any]:
         made = get_openapi(
             title="Runnotary", version=app.version, routes=app.routes, description=DESCRIPTION, tags=TAGS
         )
-        bodies = [(model, "validation") for model in (NewRun, NewPhase, ProposedEvent, Batch, Problem)]
+        bodies = [(model, "validation") for model in BODIES]
         _, schemas = models_json_schema(bodies, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # pydantic's mode is a literal
         made["components"]["schemas"] |= schemas["$defs"]
         for unused in ("HTTPValidationError", "ValidationError"):
             made["components"]["schemas"].pop(unused, None)
         for name in made["components"]["schemas"]:
-            shape = getattr(shapes, name, None) or getattr(shapes_of_moves, name, None)
+            shape = next((getattr(each, name) for each in SHAPES if hasattr(each, name)), None)
             extra = shape.model_config.get("json_schema_extra") if shape is not None else None
             if isinstance(extra, dict):
                 # FastAPI has left out what is null in the example.
@@ -42,6 +45,7 @@ TAGS = [
     {"name": "events", "description": "What happened: propose it, and read it."},
     {"name": "refusals", "description": "What was refused, and why."},
     {"name": "machine", "description": "Which moves there are."},
+    {"name": "replay", "description": "Prove the record, and make the tables anew from it."},
     {"name": "schemas", "description": "The shape of everything that callers send."},
     {"name": "health", "description": "How the service is."},
 ]

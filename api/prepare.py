@@ -1,13 +1,18 @@
 """Bring a database up to date: the log by migration, the tables made from it by rebuilding."""
 
-from itertools import groupby
+from itertools import islice
 
 from sqlalchemy import Connection, Engine
 
 import projections
-from domain.run import Run, fold
-from eventstore import guards, migrations, roles, statements, store
+from api.replay.histories import histories
+from eventstore import guards, migrations, roles, statements
 from eventstore.database import UnusableDatabase, lock_writers
+from eventstore.shards import Shard, rows
+from projections import tables
+
+RUNS = 1_000
+"""Runs whose rows are written at once."""
 
 
 def prepare(engine: Engine) -> None:
@@ -36,15 +41,18 @@ def newer(revision: str) -> str:
 
 
 def rebuild(connection: Connection) -> None:
-    """Make every projection anew from the log."""
+    """Make every projection anew from the log, in the connection's transaction: nobody else writes meanwhile.
+
+    `api.replay.rebuild` does so while others write.
+    """
     roles_before = roles.hardened(connection)
     projections.create(connection)
     roles.owned_alike(connection, projections.metadata.tables)
+    written = histories(rows(connection, Shard("", None, 0)))
+    while some := list(islice(written, RUNS)):
+        for each in projections.ALL:
+            values = [row for told in some for row in tables.rows(each, told.run)]
+            statements.load(connection, each.TABLE, values)
     guards.protect_states(connection)
     for role in roles_before:
         roles.harden(connection, role)
-    for run_id, history in groupby(store.read_by_run(connection), key=lambda event: event.run_id):
-        run = fold(history)
-        assert run is not None  # noqa: S101  # a group holds at least one event
-        for statement, rows in projections.writes([projections.Change(Run(run_id=run_id), run)]):
-            statements.write(connection, statement, rows)

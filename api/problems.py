@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from api import http_refusals as http
 from api import unavailable
+from api.replay import refusals as replay
 from domain import refusals
 from domain.refusals import Refusal
 
@@ -42,6 +43,8 @@ STATUS: dict[type[Refusal], int] = {
     refusals.RunPreserved: 409,
     refusals.VersionMismatch: 412,
     refusals.IdempotencyKeyReused: 422,
+    replay.ReplayUnderWay: 409,
+    replay.RebuildTakenOver: 409,
     http.NotJson: 400,
     http.UnsupportedMediaType: 415,
     http.BodyTooLarge: 413,

@@ -17,6 +17,7 @@ from api.app import create_app
 from api.cli import app as command_line
 from api.diagram import mermaid
 from api.problems import problem
+from api.replay import refusals as replay
 from api.settings import Settings
 from api.shapes import Event as RecordedEvent
 from domain import refusals
@@ -444,6 +445,8 @@ REFUSALS: dict[str, tuple[Case, ...]] = {
             "The header Host names something else than this machine.",
             http.HostNotAllowed("runs.example:8000"),
         ),
+        Case("The service verifies or rebuilds already.", replay.ReplayUnderWay()),
+        Case("Another process has begun to rebuild the same tables.", replay.RebuildTakenOver()),
     ),
     "What the service could not do": (
         Case(

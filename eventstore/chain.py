@@ -7,7 +7,7 @@ The body goes in as the SHA-256 of its bytes, so that it could be erased and the
 Every column of the event is covered but its position, which has no holes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from operator import attrgetter, itemgetter
@@ -84,18 +84,19 @@ def seal(  # noqa: PLR0913  # what an event is made of
 
 def hash_of(event: RecordedEvent) -> str:
     """The hash that an event with these fields has."""
-    return digest(event.prev_hash, *_hashed_of(event), sha256(event.body.encode()).hexdigest())
+    return digest(event.prev_hash, *_hashed_of(event), sha256(encoded(event.body)).hexdigest())
 
 
 def digest(*fields: str | int | None) -> str:
     """SHA-256 over length-prefixed fields, in lower-case hexadecimal digits."""
     text = _TAGGED
     for value in fields:
-        if value is None:
+        if value.__class__ is str:
+            text += f"{len(value)}:{value},"
+        elif value is None:
             text += "-,"
         else:
-            content = value if isinstance(value, str) else str(int(value))
-            text += f"{len(content)}:{content},"
+            text += _SMALL.get(value) or framed(value).decode()  # type: ignore[arg-type]  # it is a number
     if not text.isascii():  # a length is in bytes
         return sha256(b"".join(map(framed, (TAG, *fields)))).hexdigest()
     return sha256(text.encode()).hexdigest()
@@ -105,11 +106,30 @@ def framed(value: str | int | None) -> bytes:
     """One field as it goes into the hash."""
     if value is None:
         return b"-,"
-    content = (value if isinstance(value, str) else str(int(value))).encode()
+    content = encoded(value if isinstance(value, str) else digits(value))
     return b"%d:%b," % (len(content), content)
 
 
+def digits(number: object) -> str:
+    """A number or a truth value as it goes into the hash.
+
+    Raises:
+        TypeError: it is neither: no number with a fraction passes for a whole one.
+    """
+    if not isinstance(number, int):
+        msg = f"{number!r} is no whole number"
+        raise TypeError(msg)
+    return str(int(number))
+
+
+def encoded(text: str) -> bytes:
+    """The bytes of a text; the stored ones also where they were not UTF-8, and were read with surrogates."""
+    return text.encode(errors="surrogateescape")
+
+
 _TAGGED = framed(TAG).decode()
+_SMALL = {number: framed(number).decode() for number in range(1_000)}
+"""Most numbers in events are small: written once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +146,27 @@ def breaks(events: Iterable[RecordedEvent]) -> Iterator[Break]:
     """Where the chain does not hold, given the events of runs, each run's in order from its first."""
     heads: dict[str, tuple[int, str]] = {}
     for event in events:
-        version, head = heads.get(event.run_id, (0, NO_HASH))
-        if event.version != version + 1:
-            yield Break(event.run_id, event.version, event.position, f"follows version {version}")
-        if event.prev_hash != head:
-            yield Break(event.run_id, event.version, event.position, "does not name the hash before it")
-        if event.hash != hash_of(event):
-            yield Break(event.run_id, event.version, event.position, "is not what was hashed")
+        for why in flaws(event, *heads.get(event.run_id, (0, NO_HASH))).values():
+            yield Break(event.run_id, event.version, event.position, why)
         heads[event.run_id] = (event.version, event.hash)
+
+
+SOUND: Mapping[str, str] = {}
+
+
+def flaws(event: RecordedEvent, version: int, head: str) -> Mapping[str, str]:
+    """What does not hold of an event that follows one of this version and hash, as a word and in words."""
+    try:
+        is_sealed = event.hash == hash_of(event)
+    except (TypeError, AttributeError):  # values of kinds that no event has
+        is_sealed = False
+    if is_sealed and event.version == version + 1 and event.prev_hash == head:
+        return SOUND
+    found = {}
+    if event.version != version + 1:
+        found["version-missing"] = f"follows version {version}"
+    if event.prev_hash != head:
+        found["chain-broken"] = "does not name the hash before it"
+    if not is_sealed:
+        found["content-changed"] = "is not what was hashed"
+    return found

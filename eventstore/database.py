@@ -1,10 +1,13 @@
 """The database: opened so that what was acknowledged stays, and so that writers come one after another."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from sqlite3 import SQLITE_BUSY, OperationalError
+from pathlib import Path
+from sqlite3 import SQLITE_BUSY, SQLITE_CANTOPEN, SQLITE_READONLY
 from time import monotonic, sleep
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -30,26 +33,90 @@ def open_engine(url: str) -> Engine:
     Raises:
         UnusableDatabase: the URL names neither, or an SQLite database that is not a file.
     """
+    parsed = parsed_url(url)
+    return open_sqlite(parsed) if parsed.get_backend_name() == "sqlite" else open_postgresql(parsed)
+
+
+def open_to_read(url: str, *, any_text: bool = False) -> Engine:
+    """An engine that changes nothing; it works where nothing can be written, too.
+
+    With `any_text`, text in SQLite that is not UTF-8 is read with surrogates instead of failing.
+
+    Raises:
+        UnusableDatabase: as `open_engine`; or a file cannot be read as it lies there.
+    """
+    parsed = parsed_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return open_postgresql(parsed, "-c default_transaction_read_only=on")
+    path = file_of(parsed)
+
+    def connect() -> sqlite3.Connection:
+        driver = connect_to_read(path)
+        driver.isolation_level = None
+        if any_text:
+            driver.text_factory = lambda text: text.decode(errors="surrogateescape")
+        return driver
+
+    engine = create_engine(parsed, creator=connect, pool_size=READERS_MAX, max_overflow=0)
+    event.listen(engine, "begin", lambda connection: connection.connection.cursor().execute("BEGIN").close())
+    return engine
+
+
+def connect_to_read(path: str) -> sqlite3.Connection:
+    """A connection that reads a file, in whatever place it lies."""
+    url = f"file:{quote(path)}?mode=ro"
+    driver = sqlite3.connect(url, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+    try:
+        driver.execute("SELECT 1 FROM sqlite_schema").fetchall()
+    except sqlite3.OperationalError as error:
+        driver.close()
+        log = Path(f"{path}-wal")
+        if not Path(path).exists() or error.sqlite_errorcode & 0xFF not in (SQLITE_CANTOPEN, SQLITE_READONLY):
+            raise
+        if log.exists() and log.stat().st_size:
+            msg = (
+                f"{path} has changes in {log.name} that cannot be read where nothing can be written. "
+                "Copy both files to a folder that can be written, and read the copy."
+            )
+            raise UnusableDatabase(msg) from error
+        # Nobody writes here, so SQLite need not share memory with writers, for which it would make files.
+        url = f"{url}&immutable=1"
+        driver = sqlite3.connect(url, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+    return driver
+
+
+def parsed_url(url: str) -> URL:
+    """The URL of a database of a kind that we work with.
+
+    Raises:
+        UnusableDatabase: it is none.
+    """
     try:
         parsed = make_url(url.replace("postgres://", "postgresql://", 1))
     except ArgumentError as error:
         msg = "RUNNOTARY_DATABASE_URL is no database URL; use sqlite:///FILE or postgresql://USER@HOST/NAME."
         raise UnusableDatabase(msg) from error
-    match parsed.get_backend_name():
-        case "sqlite":
-            return open_sqlite(parsed)
-        case "postgresql":
-            return open_postgresql(parsed)
-        case other:
-            msg = f"{other} is not supported; use sqlite:///FILE or postgresql://USER@HOST/NAME."
-            raise UnusableDatabase(msg)
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        msg = f"{parsed.get_backend_name()} is not supported; use sqlite:///FILE or postgresql://USER@HOST/NAME."
+        raise UnusableDatabase(msg)
+    return parsed
+
+
+def file_of(url: URL) -> str:
+    """The file of an SQLite database.
+
+    Raises:
+        UnusableDatabase: it is in memory.
+    """
+    if url.database in (None, "", ":memory:"):
+        msg = "SQLite has to be a file, since several connections share it; use sqlite:///FILE."
+        raise UnusableDatabase(msg)
+    return url.database
 
 
 def open_sqlite(url: URL) -> Engine:
     """SQLite in a file."""
-    if url.database in (None, "", ":memory:"):
-        msg = "SQLite has to be a file, since several connections share it; use sqlite:///FILE."
-        raise UnusableDatabase(msg)
+    file_of(url)
     engine = create_engine(
         url,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
@@ -89,7 +156,7 @@ def switch_to_wal(driver: Any) -> None:
     while True:
         try:
             driver.execute("PRAGMA journal_mode=WAL").close()
-        except OperationalError as error:
+        except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != SQLITE_BUSY or monotonic() > give_up:
                 raise
             sleep(0.005)
@@ -97,9 +164,9 @@ def switch_to_wal(driver: Any) -> None:
             return
 
 
-def open_postgresql(url: URL) -> Engine:
-    """PostgreSQL over psycopg 3."""
-    settings = f"-c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout=60s"
+def open_postgresql(url: URL, more: str = "") -> Engine:
+    """PostgreSQL over psycopg 3, with more settings where these are given."""
+    settings = f"-c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout=60s {more}"
     return create_engine(
         url.set(drivername="postgresql+psycopg"),
         connect_args={"options": settings, "connect_timeout": BUSY_SECONDS, "application_name": "runnotary"},
@@ -124,3 +191,21 @@ def lock_writers(connection: Connection) -> None:
     """Let no other process append until this transaction ends. SQLite did so when it began."""
     if connection.dialect.name == "postgresql":
         connection.connection.cursor().execute(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+
+
+@contextmanager
+def writers_stopped(connection: Connection) -> Iterator[None]:
+    """Let no other process append, over several transactions of this connection.
+
+    SQLite lets nobody in as long as one transaction writes: there it has to be one.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    with connection.begin():
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({WRITER_LOCK})")
+    try:
+        yield
+    finally:
+        with connection.begin():
+            connection.exec_driver_sql(f"SELECT pg_advisory_unlock({WRITER_LOCK})")

@@ -4,13 +4,13 @@ An SQLAlchemy execution costs several times what the driver's does; an append ma
 statements of the write path are written in Core, compiled once a dialect, and run below it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection, Dialect, Table
 from sqlalchemy.sql.base import Executable
 
 
@@ -24,6 +24,9 @@ class Compiled:
     parameters: Callable[[Mapping[str, Any]], Any]
     """A row in the form that the driver takes."""
 
+
+FETCHED = 1_000
+"""Rows that a stream takes from the database at once."""
 
 _compiled: dict[tuple[str, int], Compiled] = {}
 
@@ -68,6 +71,37 @@ def read(connection: Connection, statement: Executable, **row: Any) -> list[Any]
     try:
         cursor.execute(ready.text, ready.parameters(row))
         return list(cursor.fetchall())
+    finally:
+        cursor.close()
+
+
+def load(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    """Put many rows into a table, their values in the order of its columns."""
+    quote = connection.dialect.identifier_preparer
+    name, columns = quote.format_table(table), ", ".join(map(quote.format_column, table.columns))
+    cursor: Any = connection.connection.cursor()
+    try:
+        if connection.dialect.name == "postgresql":
+            with cursor.copy(f"COPY {name} ({columns}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            places = ", ".join("?" * len(table.columns))
+            cursor.executemany(f"INSERT INTO {name} ({columns}) VALUES ({places})", rows)  # noqa: S608  # our own names
+    finally:
+        cursor.close()
+
+
+def stream(connection: Connection, statement: Executable, **row: Any) -> Iterator[Any]:  # driver values
+    """The rows of a query as the driver's tuples, without holding them all in memory."""
+    ready = compiled(connection.dialect, statement)
+    named = {"name": "runnotary"} if connection.dialect.name == "postgresql" else {}
+    driver: Any = connection.connection.driver_connection
+    cursor = driver.cursor(**named)
+    try:
+        cursor.execute(ready.text, ready.parameters(row))
+        while rows := cursor.fetchmany(FETCHED):
+            yield from rows
     finally:
         cursor.close()
 

@@ -13,6 +13,8 @@ from eventstore.statements import read, write
 
 COLUMNS = tuple(events.c)
 NAMES = tuple(column.name for column in COLUMNS)
+TRUTH = {0: False, 1: True}
+"""SQLite keeps truth as a number. Another number than these two stays what it is, and no hash fits it."""
 IMPLIED, VERIFIED, BODY = map(NAMES.index, ("implied", "actor_verified", "body"))
 
 _APPEND = insert(events)
@@ -114,8 +116,8 @@ def at(connection: Connection, positions: Sequence[int]) -> list[RecordedEvent]:
 def recorded(row: Sequence[Any]) -> RecordedEvent:
     """A row of the log, its columns in their order, as an event."""
     values = [*row, orjson.loads(row[BODY])]
-    values[IMPLIED] = bool(values[IMPLIED])  # SQLite keeps truth as a number
-    values[VERIFIED] = bool(values[VERIFIED])
+    values[IMPLIED] = TRUTH.get(values[IMPLIED], values[IMPLIED])
+    values[VERIFIED] = TRUTH.get(values[VERIFIED], values[VERIFIED])
     return RecordedEvent._make(values)
 
 

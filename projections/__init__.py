@@ -1,7 +1,8 @@
 """Tables made from events. Disposable: rebuilt from the log, never migrated.
 
 A projection is a module with a TABLE, a VERSION that changes with its shape, `writes(changes)`, which says
-what to write so that the table follows the log, and its queries.
+what to write so that the table follows the log, `rows(run)`, which says all that it holds of a run, and its
+queries.
 """
 
 from collections.abc import Iterator, Sequence

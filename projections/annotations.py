@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Column, Connection, Integer, Table, Text, select
 
-from domain.run import Annotation
+from domain.run import Annotation, Run
 from projections.change import Change, Write
 from projections.tables import metadata
 
@@ -36,6 +36,11 @@ def writes(changes: Sequence[Change]) -> Iterator[Write]:
         for note in change.after.annotations[len(change.before.annotations) :]
     ]:
         yield _INSERT, new
+
+
+def rows(run: Run) -> list[dict[str, Any]]:
+    """What the table holds of a run."""
+    return [row(run.run_id, note) for note in run.annotations]
 
 
 def row(run_id: str, note: Annotation) -> dict[str, Any]:

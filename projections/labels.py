@@ -1,9 +1,11 @@
 """The labels of every run, to find runs by them."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import Column, Index, Select, Table, Text, bindparam, select
 
+from domain.run import Run
 from projections.change import Change, Write
 from projections.tables import metadata
 
@@ -27,12 +29,13 @@ def writes(changes: Sequence[Change]) -> Iterator[Write]:
     relabelled = [change for change in changes if change.before.labels != change.after.labels]
     if old := [{"key": change.after.run_id} for change in relabelled if change.before.labels]:
         yield _DELETE, old
-    if new := [
-        {"run_id": change.after.run_id, "name": name, "value": value}
-        for change in relabelled
-        for name, value in change.after.labels.items()
-    ]:
+    if new := [row for change in relabelled for row in rows(change.after)]:
         yield _INSERT, new
+
+
+def rows(run: Run) -> list[dict[str, Any]]:
+    """What the table holds of a run."""
+    return [{"run_id": run.run_id, "name": name, "value": value} for name, value in run.labels.items()]
 
 
 def runs_with(name: str, value: str | None) -> Select[tuple[str]]:

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, bindparam, select
 
-from domain.run import Phase
+from domain.run import Phase, Run
 from projections.change import Change, Write
 from projections.tables import metadata
 
@@ -63,6 +63,11 @@ def writes(changes: Sequence[Change]) -> Iterator[Write]:
         yield _INSERT, new
     if changed:
         yield _UPDATE, changed
+
+
+def rows(run: Run) -> list[dict[str, Any]]:
+    """What the table holds of a run."""
+    return [row(run.run_id, phase) for phase in run.phases.values()]
 
 
 def row(run_id: str, phase: Phase) -> dict[str, Any]:

@@ -74,6 +74,11 @@ def writes(changes: Sequence[Change]) -> Iterator[Write]:
         yield _UPDATE, changed
 
 
+def rows(run: Run) -> list[dict[str, Any]]:
+    """What the table holds of a run."""
+    return [row(run)]
+
+
 def row(run: Run) -> dict[str, Any]:
     """The row of a run."""
     tiers = [{**tier, "state": run.tier_state(tier["tier_id"])} for tier in run.tiers]

@@ -1,6 +1,12 @@
-"""What the projections share: where their tables are listed, and in which shape they are."""
+"""What the projections share: the list of their tables, in which shape, and how their rows are written."""
+
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
 
 from sqlalchemy import Column, Integer, MetaData, Table, Text
+
+from domain.run import Run
 
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
@@ -13,3 +19,10 @@ VERSIONS = Table(
     Column("version", Integer, nullable=False),
 )
 """The shape of each table. Another than the program's means: rebuild."""
+
+
+def rows(projection: ModuleType, run: Run) -> Iterator[tuple[Any, ...]]:
+    """What the table of a projection holds of a run, the values in the order of its columns."""
+    names = projection.TABLE.columns.keys()
+    for row in projection.rows(run):
+        yield tuple(row[name] for name in names)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import demo, machine, reading, serving, upkeep, writing
+from api.cli import demo, machine, reading, replay, serving, upkeep, writing
 
 app = typer.Typer(
     name="runnotary",
@@ -26,6 +26,8 @@ for command in (
     reading.moves,
     writing.propose,
     reading.refusals,
+    replay.verify,
+    replay.rebuild,
     machine.machine,
     machine.schema,
     upkeep.doctor,

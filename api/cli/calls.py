@@ -4,6 +4,7 @@ One way in for both, so that a command does the same and refusals read the same,
 """
 
 import asyncio
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -46,14 +47,37 @@ class Service:
 
     def call(self, method: str, path: str, **request: Any) -> "httpx2.Response":
         """Send a call and give its answer back; a refusal is printed, and ends the command."""
+        with self._told(method):
+            answer = self.runner.run(self.client.request(method, path, **request))
+        return self._checked(answer)
+
+    def lines(self, path: str, body: Mapping[str, Any]) -> Iterator[Any]:
+        """Have something done that takes its time: the JSON values that it tells, line by line."""
+        request = self.client.build_request(
+            "POST", path, json=body, headers={"Accept": "application/x-ndjson"}, timeout=None
+        )
+        with self._told("POST"):
+            answer = self.runner.run(self.client.send(request, stream=True))
+            if answer.headers.get("content-type", "").partition(";")[0] != "application/x-ndjson":
+                self.runner.run(answer.aread())
+                self._checked(answer)
+            told = answer.aiter_lines()
+            while (line := self.runner.run(anext(told, None))) is not None:
+                yield json.loads(line)
+
+    @contextmanager
+    def _told(self, method: str) -> Iterator[None]:
+        """A service that cannot be reached is told in one line, and ends the command."""
         import httpx2
 
         try:
-            answer = self.runner.run(self.client.request(method, path, **request))
+            yield
         except httpx2.UnsupportedProtocol:
             raise typer.BadParameter("write it as http://127.0.0.1:8000", param_hint="--server") from None
         except httpx2.TransportError as error:
             fail(self._unreachable(method, error))
+
+    def _checked(self, answer: "httpx2.Response") -> "httpx2.Response":
         kind = answer.headers.get("content-type", "").partition(";")[0]
         if kind == "application/problem+json":
             tell(answer.json(), self.options)
@@ -76,14 +100,18 @@ class Service:
         return f"{lost} It may be recorded, or not: read the run, or send it again with the same --key."
 
 
+def server_of(server: str | None, database: str | None) -> str | None:
+    """The server to call, where one is wanted; else the database is used directly."""
+    if server is not None and database is not None:
+        raise typer.BadParameter("name a server or a database, not both", param_hint="--server")
+    return server or os.environ.get("RUNNOTARY_SERVER") if database is None else None
+
+
 @contextmanager
 def service(server: str | None, database: str | None, database_is: DatabaseIs = "there") -> Iterator[Service]:
     """The service that a command talks to, for as long as it does."""
-    if server is not None and database is not None:
-        raise typer.BadParameter("name a server or a database, not both", param_hint="--server")
     options = ("--server", server) if server else ("--database", database) if database else ()
-    if database is None:
-        server = server or os.environ.get("RUNNOTARY_SERVER")
+    server = server_of(server, database)
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         try:

@@ -1,7 +1,7 @@
 """The database that commands use when they use one directly."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from api.checks import unopened
 from api.cli.output import fail
 from api.settings import Settings
-from eventstore.database import UnusableDatabase, open_engine
+from eventstore.database import UnusableDatabase, open_engine, open_to_read
 
 
 def settings_from(**given: object) -> Settings:
@@ -59,11 +59,20 @@ def usable() -> Iterator[None]:
 
 
 @contextmanager
-def engine_for(database: str | None, *, there: bool = True) -> Iterator[Engine]:
+def engine_to_read(database: str | None) -> Iterator[Engine]:
+    """An engine that changes nothing, on a database that exists."""
+    with engine_for(database, there=True, opened=open_to_read) as engine:
+        yield engine
+
+
+@contextmanager
+def engine_for(
+    database: str | None, *, there: bool = True, opened: Callable[[str], Engine] = open_engine
+) -> Iterator[Engine]:
     """An engine on the database itself; with `there`, on one that exists."""
     settings = settings_for(database, there=there)
     with usable():
-        engine = open_engine(settings.database_url)
+        engine = opened(settings.database_url)
         try:
             yield engine
         except (DBAPIError, sqlite3.Error) as error:

@@ -1,4 +1,4 @@
-"""Commands that look after the database itself: doctor, and db upgrade, rebuild, guard."""
+"""Commands that look after the database itself: doctor, and db upgrade, guard, harden."""
 
 import json
 from dataclasses import asdict
@@ -57,22 +57,6 @@ def upgrade(database: Database = None) -> None:
 
 
 @db.command()
-def rebuild(database: Database = None) -> None:
-    """Make the tables of runs and phases anew from the log."""
-    from api.cli.database import engine_for
-    from api.prepare import rebuild as rebuild_from_log
-    from eventstore.database import lock_writers
-
-    with engine_for(database) as engine:
-        with engine.begin() as connection:
-            lock_writers(connection)
-            up_to_date(connection)
-            rebuild_from_log(connection)
-        with engine.connect() as connection:
-            typer.echo(f"{contents(connection)}: rebuilt from the log.")
-
-
-@db.command()
 def guard(database: Database = None) -> None:
     """Put back triggers of the database that were lost."""
     from api.cli.database import engine_for
@@ -121,16 +105,3 @@ def up_to_date(connection: "Connection") -> None:
         fail(newer(revision))
     if revision != migrations.newest():
         fail("The database is not up to date. Bring it there first: `runnotary db upgrade`.")
-
-
-def contents(connection: "Connection") -> str:
-    """How much there is."""
-    from sqlalchemy import func, select
-
-    from projections import phases, runs
-
-    counts = [
-        connection.execute(select(func.count()).select_from(each.TABLE)).scalar_one()
-        for each in (runs, phases)
-    ]
-    return f"{counts[0]:,} runs and {counts[1]:,} phases"

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.routes import docs, events, health, machine, refusals, runs, schemas
+from api.routes import docs, events, health, machine, refusals, replay, runs, schemas
 
 # Routes are tried in order: the ones that executors call most come first.
 ALL: tuple[APIRouter, ...] = (
@@ -11,6 +11,7 @@ ALL: tuple[APIRouter, ...] = (
     refusals.router,
     machine.router,
     schemas.router,
+    replay.router,
     health.router,
     docs.router,
 )

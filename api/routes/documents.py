@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from api.problems import MEDIA_TYPE, STATUS
+from api.replay.wanted import Rebuilding, Verification
 from api.unavailable import Unavailable
 from domain.proposals import Batch, NewPhase, NewRun, ProposedEvent
 from domain.refusals import Refusal
@@ -22,6 +23,8 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "phase_id": "phase1-build",
         "data": {"executor": "builder-7"},
     },
+    Verification: {"since": 0},
+    Rebuilding: {},
     Batch: {
         "atomic": True,
         "events": [
@@ -63,6 +66,15 @@ def body(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON body of a call."""
     content = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}, "example": EXAMPLES[model]}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def streamed(told: dict[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
+    """These answers of a call that takes its time, and tells how far it is to those who want lines."""
+    words = (
+        "With `Accept: application/x-ndjson`, a line for each step (`progress`), and a last one (`report`)."
+    )
+    told[200] = {**told[200], "description": f"{told[200]['description']} {words}"}
+    return told
 
 
 def answers(

@@ -19,12 +19,14 @@ ALL = [
     "moves",
     "propose",
     "refusals",
+    "verify",
+    "rebuild",
     "machine",
     "schema",
     "doctor",
 ]
-OF_DATABASE = ["upgrade", "rebuild", "guard", "harden"]
-READING = ["runs", "show", "log", "moves", "refusals", "machine", "schema", "doctor"]
+OF_DATABASE = ["upgrade", "guard", "harden"]
+READING = ["runs", "show", "log", "moves", "refusals", "verify", "machine", "schema", "doctor"]
 
 
 def test_every_command_is_listed_whole(runnotary: Any) -> None:

@@ -72,17 +72,20 @@ def test_a_state_that_nobody_knows_is_found_and_mended(on: Call, raw: Any, backe
     assert sick.exit_code == 1
     (line,) = [line for line in sick.stdout.splitlines() if line.startswith(f"states of {table}")]
     assert "WRONG" in line
-    assert "`runnotary db rebuild`" in line
-    assert "READY" not in on("db", "rebuild").stdout
+    assert "`runnotary rebuild`" in line
+    assert "READY" not in on("rebuild").stdout
     assert on("doctor").exit_code == 0
     assert on("show", "one", "--json").stdout == before
 
 
 def test_a_rebuild_says_what_is_there(on: Call) -> None:
-    """How many runs and phases were made anew is told."""
+    """How much was replayed is told, and that the log is as it has to be."""
     on("create", "one", "--phase", "Build", "--phase", "Test")
-    told = on("db", "rebuild")
-    assert (told.exit_code, told.stdout) == (0, "1 runs and 2 phases: rebuilt from the log.\n")
+    told = on("rebuild")
+    assert (told.exit_code, told.stdout) == (
+        0,
+        "3 events of 1 runs replayed, up to position 3: all as it has to be.\n",
+    )
 
 
 def test_a_lost_guard_is_put_back(on: Call, raw: Any, backend: str) -> None:
@@ -111,7 +114,7 @@ def test_a_new_database_can_be_made_ahead(runnotary: Any, new_database_url: str)
     if (file := make_url(new_database_url).database) and file.startswith("/"):
         Path(file).touch()
     assert "no tables yet" in runnotary("doctor", *words).stdout
-    assert "is not up to date" in runnotary("db", "rebuild", *words).stderr
+    assert "is not up to date" in runnotary("rebuild", *words).stderr
     first, second = runnotary("db", "upgrade", *words), runnotary("db", "upgrade", *words)
     assert (first.exit_code, first.stdout) == (0, second.stdout)
     assert " is at revision " in first.stdout

@@ -118,7 +118,7 @@ def test_reading_makes_no_database(runnotary: Any, tmp_path: Path) -> None:
         ["log"],
         ["propose", "one", "run.held"],
         ["doctor"],
-        ["db", "rebuild"],
+        ["rebuild"],
     ):
         told = one_line(runnotary(*words))
         assert told.startswith("runnotary: There is no database runnotary.db. `runnotary serve`")
@@ -155,7 +155,7 @@ def test_a_database_of_a_newer_program_is_left_alone(runnotary: Any, tmp_path: P
     runnotary("create", "one")
     with closing(sqlite3.connect(tmp_path / "runnotary.db")) as raw, raw:
         raw.execute("UPDATE alembic_version SET version_num = '9999'")
-    for words in (["show", "one"], ["create", "two"], ["db", "upgrade"], ["db", "rebuild"], ["db", "guard"]):
+    for words in (["show", "one"], ["create", "two"], ["db", "upgrade"], ["rebuild"], ["db", "guard"]):
         assert "a newer Runnotary made it" in one_line(runnotary(*words))
 
 

@@ -1,0 +1,107 @@
+"""The history of one run, judged event by event and folded: what it comes to, and what is wrong with it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, get_type_hints
+
+import orjson
+
+from api.replay.findings import Finding
+from domain.envelopes import RecordedEvent
+from domain.events import EVENTS
+from domain.moves import LEGAL_MOVES, QUARANTINED
+from domain.run import NO_HASH, Run, evolve
+from eventstore import chain, store
+
+LEGAL = frozenset((move.event, move.state_before, move.state_after) for move in LEGAL_MOVES)
+KINDS: Mapping[str, Any] = {n: kind for n, kind in get_type_hints(RecordedEvent).items() if n != "data"}
+_run_id = itemgetter(store.NAMES.index("run_id"))
+
+
+@dataclass(slots=True)
+class History:
+    """What the events of a run come to."""
+
+    run: Run
+    first: int = 0
+    """The position of its first event."""
+    events: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+def histories(rows: Iterable[Sequence[Any]]) -> Iterator[History]:
+    """Of each run one, given the rows of the log run by run, each run's in order."""
+    for run_id, own in groupby(rows, key=_run_id):
+        yield history(run_id, own)
+
+
+def history(run_id: str, rows: Iterable[Sequence[Any]]) -> History:
+    """Fold a run from the rows of its events, and judge each of them.
+
+    Whatever is in a row, it is told and not raised: somebody may have written it by hand.
+    """
+    told = History(Run(run_id=run_id))
+    version, head, position = 0, NO_HASH, 0
+    for row in rows:
+        event, unread = understood(row)
+        flaws = chain.flaws(event, version, head) or unread
+        if flaws or unread or event.position <= position:
+            flaws = {**flaws, **unread}
+            if event.position <= position:
+                flaws["out-of-order"] = f"stands in the log before version {version}"
+        if not flaws or is_well_formed(event):
+            flaws = {**flaws, **misfits(told.run, event)}
+            told.run = evolve(told.run, event)
+        told.findings += [found(code, event, why) for code, why in flaws.items()]
+        told.first = told.first or event.position
+        told.events += 1
+        version, head, position = event.version, event.hash, event.position
+    return told
+
+
+def understood(row: Sequence[Any]) -> tuple[RecordedEvent, Mapping[str, str]]:
+    """A row as an event; where its body cannot be read, as one that says nothing."""
+    try:
+        event = store.recorded(row)
+    except (orjson.JSONDecodeError, TypeError):
+        event = store.recorded((*row[: store.BODY], "{}", *row[store.BODY + 1 :]))._replace(
+            body=row[store.BODY]
+        )
+    else:
+        if isinstance(event.data, dict):
+            return event, chain.SOUND
+    return event._replace(data={}), {"unreadable": "has a body that is no JSON object"}
+
+
+def is_well_formed(event: RecordedEvent) -> bool:
+    """Whether its values are of the kinds that an event's are."""
+    return all(isinstance(getattr(event, name), kind) for name, kind in KINDS.items())
+
+
+def misfits(run: Run, event: RecordedEvent) -> Mapping[str, str]:
+    """What the machine says against an event that follows this run."""
+    is_of_run = event.phase_id is None
+    condition = run.condition if is_of_run else run.condition_of(str(event.phase_id))
+    if (event.type, condition, event.state_after or QUARANTINED) in LEGAL:
+        phase = None if is_of_run else run.phases.get(str(event.phase_id))
+        state = run.state if is_of_run else phase.state if phase else None
+        if event.state_before == state:
+            return chain.SOUND
+        return {"state-before-differs": f"says that it was {event.state_before}, and it was {state}"}
+    if event.type not in EVENTS:
+        return {"unknown-event": f"is of a type that this program does not know: {event.type}"}
+    return {"illegal-move": f"leads from {condition} to {event.state_after}, which {event.type} may not"}
+
+
+def found(code: str, event: RecordedEvent, why: str) -> Finding:
+    """A finding about an event."""
+    return Finding(
+        code=code,
+        detail=f"Version {event.version} of run {event.run_id} {why}.",
+        position=event.position,
+        run_id=event.run_id,
+        version=event.version,
+        facts={"phase_id": event.phase_id, "type": event.type},
+    )
