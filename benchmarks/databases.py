@@ -61,23 +61,28 @@ def sqlite() -> Iterator[tuple[str, Callable[[int], None]]]:
 @contextmanager
 def postgresql(server: str) -> Iterator[tuple[str, Callable[[int], None]]]:
     """The same on PostgreSQL: a scratch database with both."""
+    with postgresql_database(server) as url, psycopg.connect(url) as connection:
+        connection.execute(RAW_TABLE)
+        connection.commit()
+        insert = f"INSERT INTO raw_events VALUES ({','.join(['%s'] * 14)})"
+        last = 0
+
+        def raw(_: int) -> None:
+            nonlocal last
+            last += 1
+            connection.execute(insert, raw_row(last))
+            connection.commit()
+
+        yield url, raw
+
+
+@contextmanager
+def postgresql_database(server: str) -> Iterator[str]:
+    """The URL of a scratch database."""
     name = f"runnotary_bench_{uuid4().hex[:12]}"
-    url = make_url(server).set(database=name).render_as_string(hide_password=False)
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}")
         try:
-            with psycopg.connect(url) as connection:
-                connection.execute(RAW_TABLE)
-                connection.commit()
-                insert = f"INSERT INTO raw_events VALUES ({','.join(['%s'] * 14)})"
-                last = 0
-
-                def raw(_: int) -> None:
-                    nonlocal last
-                    last += 1
-                    connection.execute(insert, raw_row(last))
-                    connection.commit()
-
-                yield url, raw
+            yield make_url(server).set(database=name).render_as_string(hide_password=False)
         finally:
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)")

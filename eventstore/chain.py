@@ -89,14 +89,16 @@ def hash_of(event: RecordedEvent) -> str:
 
 def digest(*fields: str | int | None) -> str:
     """SHA-256 over length-prefixed fields, in lower-case hexadecimal digits."""
-    text = _TAGGED
-    for value in fields:
-        if value.__class__ is str:
-            text += f"{len(value)}:{value},"
-        elif value is None:
-            text += "-,"
-        else:
-            text += _SMALL.get(value) or framed(value).decode()  # type: ignore[arg-type]  # it is a number
+    text = _TAGGED + "".join(
+        [
+            f"{len(value)}:{value},"
+            if isinstance(value, str)
+            else "-,"
+            if value is None
+            else _SMALL.get(value) or framed(value).decode()
+            for value in fields
+        ]
+    )
     if not text.isascii():  # a length is in bytes
         return sha256(b"".join(map(framed, (TAG, *fields)))).hexdigest()
     return sha256(text.encode()).hexdigest()
