@@ -159,6 +159,12 @@ def separate(bodies: Sequence[Mapping[str, Any]], asked: Asked) -> list[Command]
     return made
 
 
+def by_service(run_id: str, proposals: Sequence[Proposal], asked: Asked) -> Command:
+    """The command that records what only the service itself does about a run: an import, or a repair."""
+    told = [replace(each, run_id=run_id, by_service=True) for each in proposals]
+    return Command(proposals=told, run_id=run_id, **common({}, asked))
+
+
 def refused(body: object, asked: Asked, refusal: Refusal, run_id: str | None = None) -> Command:
     """The command that cannot be understood: all there is to do is to keep why."""
     named = body.get("run_id") if isinstance(body, Mapping) else None

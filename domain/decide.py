@@ -9,6 +9,7 @@ from domain.events.phase import PhaseAdded, PhaseFailed
 from domain.events.shared import Event, Opening
 from domain.moves import (
     LEADS_TO,
+    LEGAL,
     NONE,
     QUARANTINED,
     RECORDED_BY_SERVICE,
@@ -76,12 +77,40 @@ def decide(run: Run, proposal: Proposal) -> tuple[NewEvent, ...]:
     Raises:
         Refusal: it may not happen; nothing does.
     """
-    judge_proposable(run, proposal.type, proposal.phase_id)
+    if not proposal.by_service:
+        judge_proposable(run, proposal.type, proposal.phase_id)
     expected = proposal.expected_version
     if expected is not None and expected != run.version:
         raise VersionMismatch(run.run_id, expected, run.version, run.state)
+    if proposal.type in RECORDED_BY_SERVICE:
+        return (outside_the_moves(run, proposal),)
     is_of_run = entity_of(proposal.type) == "run"
     return decide_run(run, proposal) if is_of_run else decide_phase(run, proposal)
+
+
+def outside_the_moves(run: Run, proposal: Proposal) -> NewEvent:
+    """What only the service records: a state that is set as the event says, and marked as such for ever."""
+    event, phase_id = proposal.event, proposal.phase_id
+    if phase_id is not None and run.version == 0:
+        raise RunNotFound(run.run_id)
+    condition = run.condition if phase_id is None else run.condition_of(phase_id)
+    leads_to = str(getattr(event, "state", QUARANTINED))
+    if (event.type, condition, leads_to) not in LEGAL:
+        raise illegal(run, event.type, condition, phase_id)
+    data = event.model_dump(mode="json", exclude_unset=True)
+    if isinstance(event, Opening):
+        data |= completed(run, event)
+    state_after = None if leads_to == QUARANTINED else leads_to
+    before = None if condition in (NONE, QUARANTINED) else condition
+    return NewEvent(
+        type=event.type,
+        type_version=event.type_version,
+        phase_id=phase_id,
+        attempt=proposal.attempt,
+        state_before=before,
+        state_after=state_after,
+        data=data,
+    )
 
 
 def decide_run(run: Run, proposal: Proposal) -> tuple[NewEvent, ...]:

@@ -18,6 +18,8 @@ class Proposal:
     occurred_at: str | None = None
     event_id: str | None = None
     expected_version: int | None = None
+    by_service: bool = False
+    """Whether the service itself asks, and may set a state outside the moves: an import, or a repair."""
 
     @property
     def type(self) -> str:

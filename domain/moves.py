@@ -134,6 +134,9 @@ def rows() -> Iterator[LegalMove]:
 
 LEGAL_MOVES: tuple[LegalMove, ...] = tuple(sorted(rows()))
 
+LEGAL = frozenset((move.event, move.state_before, move.state_after) for move in LEGAL_MOVES)
+"""The same, to be looked up."""
+
 # Looked up for every proposal: a trigger of the machine costs a hundred times as much.
 LEADS_TO: dict[tuple[str, str], str] = {
     (move.event, move.state_before): move.state_after

@@ -11,11 +11,10 @@ import orjson
 from api.replay.findings import Finding
 from domain.envelopes import RecordedEvent
 from domain.events import EVENTS
-from domain.moves import LEGAL_MOVES, QUARANTINED
+from domain.moves import LEGAL, QUARANTINED
 from domain.run import NO_HASH, Run, evolve
 from eventstore import chain, store
 
-LEGAL = frozenset((move.event, move.state_before, move.state_after) for move in LEGAL_MOVES)
 KINDS: Mapping[str, Any] = {n: kind for n, kind in get_type_hints(RecordedEvent).items() if n != "data"}
 _run_id = itemgetter(store.NAMES.index("run_id"))
 
