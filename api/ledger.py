@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from api import commands
+from api.audit import story_of
 from api.checks import require, unopened
 from api.commands import NOBODY, Asked, Outcome
 from api.committer import Committer
@@ -30,10 +31,13 @@ from api.settings import Settings
 from api.unavailable import DatabaseBusy
 from api.views import event_view, moves_view, refusal_view
 from api.writer import Writer, unavailable
+from domain import proposals
 from domain.envelopes import RecordedEvent
 from domain.naming import is_id
-from domain.refusals import PhaseNotFound, Quarantined, RunNotFound
+from domain.refusals import InvalidBody, PhaseNotFound, Quarantined, RunNotFound
+from domain.rehearsal import Rehearsal, rehearse
 from domain.run import Run, fold
+from domain.times import stamp
 from eventstore import store
 from eventstore.database import UnusableDatabase, open_engine, open_to_read, reading
 from projections import ALL, annotations, phases, runs
@@ -195,6 +199,37 @@ class Ledger:
             RunNotFound, PhaseNotFound, UnknownState: there is no such thing.
         """
         return moves_view(self.folded(run_id), to=to, phase_id=phase_id)
+
+    def audit(self, run_id: str, *, phase_id: str | None = None) -> dict[str, Any]:
+        """The story of a run: what happened, what was refused, its attempts, its time in each state.
+
+        Raises:
+            RunNotFound, PhaseNotFound: there is none.
+        """
+        with self.reading() as connection:
+            history = store.read_run(connection, run_id)
+            if not history:
+                raise run_not_found(connection, run_id)
+            return story_of(connection, history, phase_id)
+
+    def dry_run(self, run_id: str, body: Mapping[str, Any]) -> Rehearsal:
+        """What would come of proposals: `{events, at_version?, atomic?}`. Nothing is recorded.
+
+        Raises:
+            RunNotFound: there is none, and at_version is not 0.
+            InvalidBody: it cannot be understood as a whole, or the run has not come to that version.
+        """
+        wanted = proposals.dry_run(body)
+        with self.reading() as connection:
+            history = store.read_run(connection, run_id)
+            if not history and wanted.at_version != 0:
+                raise run_not_found(connection, run_id)
+        if wanted.at_version is not None and wanted.at_version > len(history):
+            detail = f"the run has not come to it yet: it is at version {len(history)}"
+            raise InvalidBody([{"pointer": "/at_version", "detail": detail}])
+        run = fold(history[: wanted.at_version]) or Run(run_id=run_id)
+        at = max(stamp(datetime.now(UTC)), run.updated_at or "")
+        return rehearse(run, proposals.to_rehearse(wanted.events, run_id), at=at, atomic=wanted.atomic)
 
     def events_of(self, run_id: str, *, after_version: int, limit: int) -> list[dict[str, Any]]:
         """The events of a run after a version.

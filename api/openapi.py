@@ -6,13 +6,13 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from api import shapes, shapes_of_moves, shapes_of_replay
+from api import shapes, shapes_of_moves, shapes_of_replay, shapes_of_story
 from api.replay.wanted import Rebuilding, Verification
 from api.shapes import Problem
-from domain.proposals import Batch, NewPhase, NewRun, ProposedEvent
+from domain.proposals import Batch, DryRun, NewPhase, NewRun, ProposedEvent
 
-BODIES = (NewRun, NewPhase, ProposedEvent, Batch, Verification, Rebuilding, Problem)
-SHAPES = (shapes, shapes_of_moves, shapes_of_replay)
+BODIES = (NewRun, NewPhase, ProposedEvent, Batch, DryRun, Verification, Rebuilding, Problem)
+SHAPES = (shapes, shapes_of_moves, shapes_of_replay, shapes_of_story)
 DESCRIPTION = (
     "Keeps the record of runs and phases. Executors propose events; a state machine accepts or refuses "
     "each one; what is accepted is appended to a log that nothing changes. Every refusal says what to do."

@@ -1,7 +1,7 @@
 """A refusal as an RFC 9457 problem: its status, its body, and the call that helps. The only such map."""
 
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import orjson
 from starlette.responses import Response
@@ -144,5 +144,16 @@ def call_for(refusal: Refusal) -> dict[str, Any] | None:
         case refusals.PhaseNotFound():
             path = f"/v1/runs/{refusal.run_id}/phases"
             return {"method": "POST", "path": path, "body": {"phase_id": refusal.phase_id}}
+        case refusals.UnknownState(entity=str()):
+            return {"method": "GET", "path": rightly_asked(refusal)}
     look_at = LOOK_AT.get(type(refusal))
     return {"method": "GET", "path": look_at.format(**facts)} if look_at is not None else None
+
+
+def rightly_asked(refusal: refusals.UnknownState) -> str:
+    """The path that asks about something that has such a state; where nothing has, what there is."""
+    facts = refusal.facts()
+    if refusal.entity == "phase" and refusal.phase_id is None:
+        return RUN.format(**facts)
+    query = {"to": refusal.state} | ({"phase_id": refusal.phase_id} if refusal.phase_id else {})
+    return f"{RUN_MOVES.format(**facts)}?{urlencode(query)}"

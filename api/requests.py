@@ -21,6 +21,7 @@ ACTOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+ -]{0,127}\Z")
 KEY = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}\Z")
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 ANY_VERSION = "*"
+QUALITY = re.compile(r"(0(\.[0-9]{0,3})?|1(\.0{0,3})?)\Z")
 ETAG = re.compile(r'"(0|[1-9][0-9]{0,15})"\Z')
 
 
@@ -173,6 +174,25 @@ def no_if_match(request: Request) -> None:
     """
     if "if-match" in request.headers:
         raise bad_header("If-Match", "this call is not about one run at one version; use expected_version")
+
+
+def prefers(request: Request, media_type: str, over: str = "application/json") -> bool:
+    """Whether the header Accept would rather have the one than the other (RFC 9110, 12.5.1)."""
+    accept = ", ".join(request.headers.getlist("accept"))
+    return quality(accept, media_type) > quality(accept, over)
+
+
+def quality(accept: str, media_type: str) -> tuple[float, int]:
+    """How much a media type is wanted, and how exactly it is named; (0, 0) where it is not acceptable."""
+    ranges = {media_type: 2, f"{media_type.partition('/')[0]}/*": 1, "*/*": 0}
+    found = {}
+    for each in accept.lower().split(","):
+        name, *parameters = (part.strip() for part in each.split(";"))
+        given = [part.partition("=")[2] for part in parameters if part.startswith("q=")]
+        if name in ranges and (not given or QUALITY.match(given[0])):
+            found[ranges[name]] = float(given[0]) if given else 1.0
+    exactly = max(found, default=0)
+    return (found[exactly], exactly) if found.get(exactly) else (0, 0)
 
 
 async def no_parameters(request: Request) -> None:

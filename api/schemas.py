@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from domain.events import EVENTS
 from domain.events.shared import RunConfig
-from domain.proposals import Batch, NewPhase, NewRun, ProposedEvent
+from domain.proposals import Batch, DryRun, NewPhase, NewRun, ProposedEvent
 from domain.scope import PhaseScope
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -16,6 +16,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "phase": NewPhase,
     "proposal": ProposedEvent,
     "batch": Batch,
+    "dry-run": DryRun,
     "scope": PhaseScope,
     "config": RunConfig,
     **EVENTS,

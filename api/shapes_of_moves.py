@@ -34,19 +34,35 @@ class MovesOfPhase(BaseModel):
     moves: list[MoveShown]
 
 
+class DirectMove(BaseModel):
+    """An event that leads to the state by itself."""
+
+    type: str
+    sources: list[str | None] = Field(
+        alias="while", description="The states that it may happen in; null: it does not exist yet."
+    )
+    blocked_by: Blocked | None = Field(description="Why it is refused now; null: it is legal.")
+
+
 class Step(BaseModel):
     """One event of a path."""
 
     type: str
     leads_to: str
+    requires: list[str] = Field(description="What its data have to hold.")
+    blocked_by: Blocked | None = Field(
+        description="What would stand in its way, in the run as it would be after the steps before it."
+    )
 
 
 class Path(BaseModel):
-    """The shortest legal path to a state."""
+    """What leads to a state, and what stands in the way."""
 
     to: str
-    reachable: bool
-    steps: list[Step]
+    reachable: bool = Field(description="Whether legal moves lead there.")
+    is_there: bool = Field(description="Whether it is in this state now: there are no steps to take.")
+    direct: list[DirectMove] = Field(description="Every event that leads there in one step, from some state.")
+    steps: list[Step] = Field(description="The shortest legal path.")
     blocked_by: Blocked | None = Field(description="What stands in the way of the first step.")
 
 
@@ -72,8 +88,10 @@ class Moves(BaseModel):
         "moves": [{"type": "run.gate_entered", "leads_to": "GATE", "moves": True, "requires": [],
                    "blocked_by": None}],
         "may_add_phase": {"blocked_by": None},
-        "path": {"to": "GATE", "reachable": True, "blocked_by": None,
-                 "steps": [{"type": "run.gate_entered", "leads_to": "GATE"}]},
+        "path": {"to": "GATE", "reachable": True, "is_there": False, "blocked_by": None,
+                 "direct": [{"type": "run.gate_entered", "while": ["PHASE_EXECUTION"], "blocked_by": None}],
+                 "steps": [{"type": "run.gate_entered", "leads_to": "GATE", "requires": [],
+                            "blocked_by": None}]},
     }})  # fmt: skip
 
 

@@ -19,15 +19,21 @@ from domain.moves import (
     STAYS,
     Entity,
     legal_events,
+    moves_to,
     shortest_path,
 )
 from domain.refusals import PhaseNotFound, Refusal, UnknownState
+from domain.rehearsal import walk
 from domain.run import Phase, Run
 from domain.states import PhaseState, RunState
 from projections import phases, runs
 from projections.annotations import row as annotation_row
 from projections.annotations import shown as annotation_shown
 
+STATES: dict[Entity, list[str]] = {
+    "run": [str(state) for state in RunState],
+    "phase": [str(state) for state in PhaseState],
+}
 EVENT_FIELDS = (
     "position",
     "event_id",
@@ -51,11 +57,17 @@ EVENT_FIELDS = (
     "hash",
     "prev_hash",
 )
+WOULD_FIELDS = ("version", "type", "phase_id", "attempt", "state_before", "state_after", "implied", "data")
 
 
 def event_view(event: RecordedEvent) -> dict[str, Any]:
     """An event as callers see it."""
     return {name: getattr(event, name) for name in EVENT_FIELDS}
+
+
+def would_view(event: RecordedEvent) -> dict[str, Any]:
+    """An event that is not recorded: what is known of it without the log."""
+    return {name: getattr(event, name) for name in WOULD_FIELDS}
 
 
 def run_view(run: Run) -> dict[str, Any]:
@@ -134,9 +146,14 @@ def move_view(run: Run, event: str, phase_id: str | None) -> dict[str, Any]:
         "type": event,
         "leads_to": leads_to,
         "moves": leads_to != condition,
-        "requires": [name for name, field in EVENTS[event].model_fields.items() if field.is_required()],
+        "requires": required(event),
         **blocked_view(refusal),
     }
+
+
+def required(event: str) -> list[str]:
+    """What the data of an event have to hold."""
+    return [name for name, field in EVENTS[event].model_fields.items() if field.is_required()]
 
 
 def blocked_view(refusal: Refusal | None) -> dict[str, Any]:
@@ -147,24 +164,57 @@ def blocked_view(refusal: Refusal | None) -> dict[str, Any]:
 
 
 def path_view(run: Run, to: str, phase_id: str | None) -> dict[str, Any]:
-    """The shortest legal path to a state, and what stands in the way of its first step."""
+    """What leads to a state: the moves that do directly, and the shortest legal path.
+
+    Each with what stands in its way: of a direct move now, of a step in the run as it would be by then.
+    """
     entity: Entity = "run" if phase_id is None else "phase"
-    states = [str(state) for state in (RunState if entity == "run" else PhaseState)]
-    if to not in states:
-        raise UnknownState(to, states, get_close_matches(to.upper(), states, n=2))
+    if to not in STATES[entity]:
+        raise unknown_state(run, to, phase_id)
     here = run.condition if phase_id is None else run.condition_of(phase_id)
     path = shortest_path(entity, here, to)
-    steps, state = [], here
-    for event in path or ():
-        state = LEADS_TO[event, state]
-        steps.append({"type": event, "leads_to": state})
-    first = blocker(run, path[0], phase_id) if path else None
-    return {"to": to, "reachable": path is not None, "steps": steps, **blocked_view(first)}
+    steps = walk(run, path or (), phase_id)
+    return {
+        "to": to,
+        "reachable": path is not None,
+        "is_there": here == to,
+        "direct": [
+            {
+                "type": move.event,
+                "while": [None if source == NONE else source for source in move.sources],
+                **blocked_view(blocker(run, move.event, phase_id)),
+            }
+            for move in moves_to(entity, to)
+        ],
+        "steps": [
+            {
+                "type": step.event,
+                "leads_to": step.leads_to,
+                "requires": required(step.event),
+                **blocked_view(step.refusal),
+            }
+            for step in steps
+        ],
+        **blocked_view(steps[0].refusal if steps else None),
+    }
+
+
+def unknown_state(run: Run, to: str, phase_id: str | None) -> UnknownState:
+    """The refusal of a state that is none of what was asked about; it may be one of the other entity."""
+    other: Entity = "phase" if phase_id is None else "run"
+    states = STATES["run" if phase_id is None else "phase"]
+    meant = get_close_matches(to.upper(), states, n=2)
+    if to not in STATES[other]:
+        return UnknownState(to, states, meant)
+    # Of the phases, one for which there is something to tell.
+    phases_there = sorted(run.phases.values(), key=lambda phase: phase.state == to)
+    named = phases_there[0].phase_id if phases_there and phase_id is None else None
+    return UnknownState(to, states, meant, other, run.run_id, named)
 
 
 def machine_view(entity: Entity) -> dict[str, Any]:
     """The states and the moves of an entity."""
-    states, table = (RunState, RUN_MOVES) if entity == "run" else (PhaseState, PHASE_MOVES)
+    table = RUN_MOVES if entity == "run" else PHASE_MOVES
     moves = [
         {
             "event": move.event,
@@ -174,4 +224,4 @@ def machine_view(entity: Entity) -> dict[str, Any]:
         }
         for move in table
     ]
-    return {"entity": entity, "states": [str(state) for state in states], "moves": moves}
+    return {"entity": entity, "states": STATES[entity], "moves": moves}

@@ -160,6 +160,11 @@ def legal_events(entity: Entity, state: str) -> list[str]:
     return [m.event for m in moves if state in m.sources and m.event not in RECORDED_BY_SERVICE]
 
 
+def moves_to(entity: Entity, goal: str) -> list[Move]:
+    """The moves that lead directly to a state, in the order of the table."""
+    return [move for move in (RUN_MOVES if entity == "run" else PHASE_MOVES) if move.leads_to == goal]
+
+
 def shortest_path(entity: Entity, state: str, goal: str) -> list[str] | None:
     """The fewest events that lead from one state to the other; None when no legal moves do."""
     seen, waiting = {state}, deque([(state, list[str]())])

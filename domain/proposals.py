@@ -1,6 +1,6 @@
 """What callers send, and how it is understood: from plain values to proposals, or a refusal with pointers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar
@@ -35,6 +35,11 @@ M = TypeVar("M", bound=BaseModel)
 
 BATCH_MAX = 1_000
 """Most events in one batch."""
+
+NO_EVENT_ID = {
+    "pointer": "/event_id",
+    "detail": "leave it out: nothing is recorded, so no id is taken or looked for",
+}
 
 Time = Annotated[str, AfterValidator(normalised), Field(json_schema_extra={"format": "date-time"})]
 IdText = Annotated[str, Field(json_schema_extra={"pattern": ID_PATTERN, "maxLength": 128})]
@@ -77,6 +82,19 @@ class Batch(Model):
     events: list[dict[str, Any]] = Field(
         min_length=1, max_length=BATCH_MAX, description="Proposed events, each with its run_id."
     )
+
+
+class DryRun(Model):
+    """Proposed events of one run that are judged, and not recorded."""
+
+    events: list[dict[str, Any]] = Field(
+        min_length=1, max_length=BATCH_MAX, description="Proposed events, without run_id and event_id."
+    )
+    at_version: Count | None = Field(
+        None,
+        description="The version to start from; 0 = before the first event. Left out: as the run stands.",
+    )
+    atomic: bool = Field(False, description="Whether all is refused with the first that is; it ends there.")
 
 
 class NewPhase(Model):
@@ -251,6 +269,26 @@ def batch(raw: Mapping[str, Any]) -> Batch:
         InvalidBody: it is none.
     """
     return validated(Batch, raw)
+
+
+def dry_run(raw: Mapping[str, Any]) -> DryRun:
+    """A dry run, understood as a whole; its events are understood one by one.
+
+    Raises:
+        InvalidBody: it is none.
+    """
+    return validated(DryRun, raw)
+
+
+def to_rehearse(raws: Sequence[Mapping[str, Any]], run_id: str) -> Iterator[Proposal | Refusal]:
+    """The events of a dry run, understood; in place of one that cannot be, why not."""
+    for raw in raws:
+        try:
+            proposal = proposed_event(raw, run_id)
+        except Refusal as refusal:
+            yield refusal
+            continue
+        yield proposal if proposal.event_id is None else InvalidBody([NO_EVENT_ID])
 
 
 def validated(model: type[M], raw: Any, prefix: str = "") -> M:

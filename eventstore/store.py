@@ -163,3 +163,10 @@ def page_of_refusals(
     if before is not None:
         query = query.where(refusals.c.refusal_id < before)
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def oldest_refusal(connection: Connection) -> tuple[int, str] | None:
+    """The number and the time of the oldest refusal that is still kept; None where none ever was."""
+    query = select(refusals.c.refusal_id, refusals.c.refused_at).order_by(refusals.c.refusal_id).limit(1)
+    row = connection.execute(query).first()
+    return (row.refusal_id, row.refused_at) if row is not None else None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import demo, machine, reading, replay, serving, upkeep, writing
+from api.cli import audit, demo, machine, reading, rehearsing, replay, serving, upkeep, writing
 
 app = typer.Typer(
     name="runnotary",
@@ -23,7 +23,9 @@ for command in (
     reading.runs,
     reading.show,
     reading.log,
+    audit.audit,
     reading.moves,
+    rehearsing.dry_run,
     writing.propose,
     reading.refusals,
     replay.verify,

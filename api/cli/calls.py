@@ -45,9 +45,13 @@ class Service:
         """Have something recorded."""
         return self.call("POST", path, json=body, headers=headers)
 
-    def call(self, method: str, path: str, **request: Any) -> "httpx2.Response":
+    def ask(self, path: str, body: Mapping[str, Any]) -> "httpx2.Response":
+        """Have something judged that is not recorded."""
+        return self.call("POST", path, json=body, is_reading=True)
+
+    def call(self, method: str, path: str, *, is_reading: bool = False, **request: Any) -> "httpx2.Response":
         """Send a call and give its answer back; a refusal is printed, and ends the command."""
-        with self._told(method):
+        with self._told("GET" if is_reading else method):
             answer = self.runner.run(self.client.request(method, path, **request))
         return self._checked(answer)
 

@@ -21,6 +21,7 @@ RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run_id.", callbac
 AnyRunId = Annotated[
     str | None, typer.Argument(metavar="RUN", help="The run_id; left out: all runs.", callback=an_id)
 ]
+PhaseId = Annotated[str | None, typer.Option("--phase", metavar="PHASE", help="Of this phase only.")]
 Server = Annotated[
     str | None,
     typer.Option(

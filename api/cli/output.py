@@ -9,6 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from api.words import visible
+
 WIDTH_OF_PIPE = 10_000
 """No line is broken for a program; a table takes as much of it as it needs."""
 
@@ -98,7 +100,4 @@ def indented(text: Text, by: int) -> Padding:
 
 def plain(text: str, style: str = "") -> Text:
     """Text that others wrote, with whatever could steer a terminal made visible."""
-    seen = "".join(
-        c if c.isprintable() else " " if c in "\n\r\t" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
-    return Text(seen, style=style)
+    return Text(visible(text), style=style)

@@ -150,14 +150,32 @@ def blocked(move: Json) -> str:
 
 
 def path_of(path: Json) -> Iterator[RenderableType]:
-    """The shortest way to a state."""
-    if not path["reachable"]:
-        yield Text.assemble(("no legal moves lead to ", ""), (path["to"], "bold"))
+    """What leads to a state: the shortest way step by step, and the events that lead there directly."""
+    if path["is_there"]:
+        yield Text.assemble("to ", (path["to"], "bold"), ": it is there")
+    elif not path["reachable"]:
+        yield Text.assemble("no legal moves lead to ", (path["to"], "bold"))
+    else:
+        steps = ", then ".join(f"{step['type']} ({step['leads_to']})" for step in path["steps"])
+        yield Text.assemble("to ", (path["to"], "bold"), f": {steps}")
+        for number, step in enumerate(path["steps"], 1):
+            if step["blocked_by"]:
+                yield plain(f"  step {number}, {step['type']}, would be refused")
+                yield from why_not(step)
+    if path["is_there"]:
         return
-    steps = ", then ".join(f"{step['type']} ({step['leads_to']})" for step in path["steps"])
-    yield Text.assemble(("to ", ""), (path["to"], "bold"), f": {steps or 'it is there'}")
-    if path["blocked_by"]:
-        yield plain(f"  the first step is blocked, {blocked(path)}")
+    for move in path["direct"]:
+        sources = ", ".join(source or "(new)" for source in move["while"])
+        word = "would be refused now" if move["blocked_by"] else "is legal now"
+        yield plain(f"  directly: {move['type']}, while {sources}; it {word}")
+        yield from why_not(move)
+
+
+def why_not(move: Json) -> Iterator[RenderableType]:
+    """What stands in the way, and what to do about it."""
+    if (why := move["blocked_by"]) is not None:
+        yield indented(plain(f"{why['code']}: {why['detail']}"), 4)
+        yield indented(plain(f"remedy: {why['remedy']}"), 4)
 
 
 def machine_table(machine: Json) -> Table:

@@ -6,7 +6,7 @@ import typer
 
 from api.cli import pages
 from api.cli.calls import service
-from api.cli.options import PAGE_MAX, AnyRunId, AsJson, Database, Limit, RunId, Server
+from api.cli.options import PAGE_MAX, AnyRunId, AsJson, Database, Limit, PhaseId, RunId, Server
 from api.cli.output import note, say, say_json
 from api.cli.timeline import timeline
 
@@ -82,7 +82,7 @@ def moves(
     to: Annotated[
         str | None, typer.Option(metavar="STATE", help="The shortest legal way to this state.")
     ] = None,
-    phase: Annotated[str | None, typer.Option(metavar="PHASE", help="Of this phase only.")] = None,
+    phase: PhaseId = None,
     as_json: AsJson = False,
     server: Server = None,
     database: Database = None,

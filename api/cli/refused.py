@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from shlex import join
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 from rich.text import Text
@@ -35,7 +36,9 @@ def command_for(call: Mapping[str, Any]) -> list[str] | None:
     """The command that makes this call, where there is one."""
     body = call.get("body", {})
     words: list[str] | None = None
-    match call.get("method"), call.get("path", "").strip("/").split("/"):
+    path, _, query = call.get("path", "").strip("/").partition("?")
+    asked = dict(parse_qsl(query))
+    match call.get("method"), path.split("/"):
         case "POST", ["v1", "runs"]:
             words = ["create", *([body["run_id"]] if "run_id" in body else [])]
         case "POST", ["v1", "runs", run_id, "phases"]:
@@ -43,7 +46,8 @@ def command_for(call: Mapping[str, Any]) -> list[str] | None:
         case "POST", ["v1", "runs", run_id, "events"]:
             words = ["propose", run_id, body["type"], *options_for(body)]
         case "GET", ["v1", "runs", run_id, "moves"]:
-            words = ["moves", run_id]
+            words = ["moves", run_id, *(["--to", asked["to"]] if "to" in asked else [])]
+            words += ["--phase", asked["phase_id"]] if "phase_id" in asked else []
         case "GET", ["v1", "runs", run_id] | ["v1", "runs", run_id, "phases", _]:
             words = ["show", run_id]
         case "GET", ["v1", "machine"]:

@@ -1,13 +1,14 @@
 """What people see of a history: events in order, with the time that passed between them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from api.cli.output import cell, fits, table
+from api.words import span
 
 Json = Mapping[str, Any]
 USAGE = ("tokens_used", "ci_runs_used", "minor_issues", "major_issues")
@@ -15,30 +16,46 @@ USAGE = ("tokens_used", "ci_runs_used", "minor_issues", "major_issues")
 
 def timeline(events: Sequence[Json], *, of_run: bool) -> Table:
     """Events in order, one a line; two lines each where the terminal is too narrow."""
-    rows = list(timeline_rows(events, of_run=of_run))
-    when, what = [">#", "time (UTC)", ">after"], ["event", "phase"] if of_run else ["run", "event", "phase"]
-    whole = table([*when, *what, "state", "by", "said"], rows)
+    what = ["event", "phase"] if of_run else ["run", "event", "phase"]
+    rows = ((event["recorded_at"], cells_of(event, of_run=of_run)) for event in events)
+    return in_time(rows, what, ["state", "by", "said"])
+
+
+def cells_of(event: Json, *, of_run: bool) -> Iterator[object]:
+    """What there is to say of an event: its number, and a cell for each column but those of its time."""
+    yield event["version"] if of_run else event["position"]
+    if not of_run:
+        yield event["run_id"]
+    yield from (event["type"], attempt_of(event), change(event), event["actor"], "; ".join(said(event)))
+
+
+def in_time(
+    rows: Iterable[tuple[str, Iterable[object]]], above: Sequence[str], below: Sequence[str]
+) -> Table:
+    """Rows with the time of each, and the time since the one before; each a number, then its other cells.
+
+    Where they do not fit, the columns of the one kind are put above those of the other.
+    """
+    when, dated = [">#", "time (UTC)", ">after"], list(with_times(rows))
+    whole = table([*when, *above, *below], dated)
     if fits(whole):
         return whole
-    till = len(when) + len(what)
+    till = len(when) + len(above)
     return table(
         [*when, "what happened"],
-        ((*row[: len(when)], two_lines("  ", row[len(when) : till], ", ", row[till:])) for row in rows),
+        ((*row[: len(when)], two_lines("  ", row[len(when) : till], ", ", row[till:])) for row in dated),
     )
 
 
-def timeline_rows(events: Sequence[Json], *, of_run: bool) -> Iterator[list[Text]]:
-    """The cells of each event, and a row of its own where a new day begins."""
+def with_times(rows: Iterable[tuple[str, Iterable[object]]]) -> Iterator[list[Text]]:
+    """The cells of each row, and a row of its own where a new day begins."""
     before: datetime | None = None
-    for event in events:
-        at = datetime.fromisoformat(event["recorded_at"])
+    for time, (number, *cells) in rows:
+        at = datetime.fromisoformat(time)
         if before is None or at.date() != before.date():
             yield [Text(), Text(str(at.date()), style="dim")]
-        cells: list[object] = [event["version"] if of_run else event["position"]]
-        cells += [at.strftime("%H:%M:%S.%f")[:-3], passed(at - before) if before else ""]
-        cells += [] if of_run else [event["run_id"]]
-        cells += [event["type"], attempt_of(event), change(event), event["actor"], "; ".join(said(event))]
-        yield [cell(each) for each in cells]
+        after = f"+{span(at - before)}" if before else ""
+        yield [cell(each) for each in (number, at.strftime("%H:%M:%S.%f")[:-3], after, *cells)]
         before = at
 
 
@@ -64,23 +81,15 @@ def change(event: Json) -> Text:
 
 def said(event: Json) -> Iterator[str]:
     """What an event tells besides its type: outcome, note, reason, usage, and who took it up."""
+    from domain.moves import RECORDED_BY_SERVICE
+    from domain.story import WHY
+
     data = event["data"]
+    if event["type"] in RECORDED_BY_SERVICE:
+        yield "outside the moves"
     if event["implied"]:
         yield "implied by the run's end"
-    yield from (str(data[name]) for name in ("outcome", "detail", "text", "why", "reason") if data.get(name))
+    yield from (str(data[name]) for name in WHY if data.get(name))
     yield from (f"{name} +{data[name]:,}" for name in USAGE if data.get(name))
     if data.get("executor") not in (None, event["actor"]):
         yield f"executor {data['executor']}"
-
-
-def passed(time: timedelta) -> str:
-    """A span of time in the two units that matter."""
-    whole = int(time.total_seconds())
-    if whole < 1:
-        return f"+{time.microseconds // 1_000} ms"
-    if whole < 60:  # noqa: PLR2004  # a minute
-        return f"+{time.total_seconds():.1f} s"
-    minutes, hours, days = whole // 60, whole // 3_600, whole // 86_400
-    if not hours:
-        return f"+{minutes} min {whole % 60} s"
-    return f"+{hours} h {minutes % 60} min" if not days else f"+{days} d {hours % 24} h"

@@ -2,12 +2,13 @@
 
 from fastapi import APIRouter
 
-from api.routes import docs, events, health, machine, refusals, replay, runs, schemas
+from api.routes import docs, events, health, machine, refusals, replay, runs, schemas, story
 
 # Routes are tried in order: the ones that executors call most come first.
 ALL: tuple[APIRouter, ...] = (
     events.router,
     runs.router,
+    story.router,
     refusals.router,
     machine.router,
     schemas.router,

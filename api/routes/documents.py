@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from api.problems import MEDIA_TYPE, STATUS
 from api.replay.wanted import Rebuilding, Verification
 from api.unavailable import Unavailable
-from domain.proposals import Batch, NewPhase, NewRun, ProposedEvent
+from domain.proposals import Batch, DryRun, NewPhase, NewRun, ProposedEvent
 from domain.refusals import Refusal
 
 EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
@@ -25,6 +25,12 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
     },
     Verification: {"since": 0},
     Rebuilding: {},
+    DryRun: {
+        "events": [
+            {"type": "run.execution_started"},
+            {"type": "phase.started", "phase_id": "phase1-build"},
+        ],
+    },
     Batch: {
         "atomic": True,
         "events": [

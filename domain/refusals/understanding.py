@@ -68,13 +68,25 @@ class UnknownState(Refusal):
     state: str
     states: list[str]
     did_you_mean: list[str]
+    entity: str | None = None
+    """Of what it is a state, where it is one, though not of what was asked about: run or phase."""
+    run_id: str | None = None
+    phase_id: str | None = None
+    """A phase that could be asked about instead."""
 
     @property
     def detail(self) -> str:
+        if self.entity is not None:
+            other = "runs" if self.entity == "phase" else "phases"
+            return f"{self.state[:140]!r} is a state of {self.entity}s, not of {other}."
         return f"{self.state[:140]!r} is no state that can be named here; these are: {among(self.states)}."
 
     @property
     def remedy(self) -> str:
+        if self.entity == "phase":
+            return "Name the phase too, with phase_id; or name a state of runs."
+        if self.entity == "run":
+            return "Leave phase_id out; or name a state of phases."
         meant = f"Did you mean {' or '.join(self.did_you_mean)}? " if self.did_you_mean else ""
         return f"{meant}Name one of {among(self.states)}. States are reached by events; nobody writes them."
 

@@ -13,7 +13,7 @@ from tests.api.client import Client, refused
 from tests.api.json_schema import assert_is_schema, faults
 
 STATES = {"run": [*RunState], "phase": [*PhaseState]}
-PARTS = ("run", "phase", "proposal", "batch", "scope", "config")
+PARTS = ("run", "phase", "proposal", "batch", "dry-run", "scope", "config")
 
 
 def schema_of(client: Client, name: str) -> dict[str, Any]:

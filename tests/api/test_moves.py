@@ -135,6 +135,80 @@ def test_a_path_tells_what_blocks_its_first_step(client: Client) -> None:
     assert moves_of(client, run_id, to="DONE_SUCCESS")["path"]["blocked_by"] is None
 
 
+def test_each_step_is_told_with_what_would_block_it_by_then(client: Client) -> None:
+    """A step is judged in the run as it would be after those before it, in the words of its refusal."""
+    run_id = client.create(phases=[{"phase_id": "p1"}])
+    path = moves_of(client, run_id, to="DONE_SUCCESS")["path"]
+    first, last = path["steps"]
+    assert (first["type"], first["blocked_by"], path["blocked_by"]) == ("run.execution_started", None, None)
+    client.record(run_id, "run.execution_started")
+    told = refused(client.propose(run_id, "run.succeeded"), 409, "phases-open")
+    assert last["blocked_by"] == {name: told[name] for name in ("code", "detail", "remedy")}
+
+
+def test_a_path_tells_what_its_steps_need(client: Client, run_in_state: RunInState) -> None:
+    """What the data of an event have to hold is told with its step."""
+    run_id = run_in_state(client.ledger, RunState.DONE_FAILED_ENVIRONMENT)
+    steps = moves_of(client, run_id, to="PHASE_EXECUTION")["path"]["steps"]
+    assert [(step["type"], step["requires"]) for step in steps] == [
+        ("run.reopened", ["reason"]),
+        ("run.execution_started", []),
+    ]
+
+
+@pytest.mark.parametrize("state", [*RunState])
+def test_every_event_that_leads_there_says_why_not(
+    sqlite_client: Client, run_in_state: RunInState, state: str
+) -> None:
+    """The direct moves to a state are all that lead there; each is legal now, or refused as a proposal is."""
+    for target in RunState:
+        direct = moves_of(sqlite_client, run_in_state(sqlite_client.ledger, state), to=target)["path"][
+            "direct"
+        ]
+        moves = [m for m in sqlite_client.read("/v1/machine/run")["moves"] if m["to"] == target]
+        assert [(m["type"], m["while"]) for m in direct] == [(m["event"], m["from"]) for m in moves]
+        for move in direct:
+            run_id = run_in_state(sqlite_client.ledger, state)
+            data = {"reason": "r"} if move["type"] == "run.reopened" else {}
+            answer = sqlite_client.propose(run_id, move["type"], data=data)
+            assert (move["blocked_by"] is None) == (answer.status_code == 201), (state, move)
+            if move["blocked_by"] is not None:
+                assert move["blocked_by"]["code"] == answer.json()["code"]
+                assert move["blocked_by"]["remedy"] == answer.json()["remedy"]
+
+
+def test_it_is_said_of_a_state_that_it_is_reached(client: Client) -> None:
+    """Where a run is there already, there is nothing to do, and what led there may not happen again."""
+    run_id = client.executing("p1")
+    path = moves_of(client, run_id, to="PHASE_EXECUTION")["path"]
+    assert (path["is_there"], path["reachable"], path["steps"], path["blocked_by"]) == (True, True, [], None)
+    assert [move["blocked_by"]["code"] for move in path["direct"]] == ["illegal-move"]
+    assert not moves_of(client, run_id, to="GATE")["path"]["is_there"]
+    assert moves_of(client, run_id, to="QUEUED", phase_id="p1")["path"]["is_there"]
+
+
+def test_a_state_of_the_other_kind_is_told_with_the_call_that_asks_rightly(client: Client) -> None:
+    """COMPLETE is a state of phases: the answer names one, and the call that asks about it; and the like."""
+    run_id = client.executing("p1", "p2")
+    client.record(run_id, "phase.started", phase_id="p1")
+    client.record(run_id, "phase.completed", phase_id="p1", attempt=1)
+    for wanted, entity, named in (
+        ({"to": "COMPLETE"}, "phase", "p2"),
+        ({"to": "EXECUTING"}, "phase", "p1"),
+        ({"to": "DONE_SUCCESS", "phase_id": "p1"}, "run", None),
+    ):
+        told = refused(client.get(f"/v1/runs/{run_id}/moves", params=wanted), 422, "unknown-state")
+        assert (told["entity"], told.get("phase_id")) == (entity, named)
+        path = client.read(told["call"]["path"])["path"]
+        assert (path["to"], len(client.read(told["call"]["path"])["phases"])) == (
+            wanted["to"],
+            1 if named else 2,
+        )
+    without = client.create()
+    told = refused(client.get(f"/v1/runs/{without}/moves?to=COMPLETE"), 422, "unknown-state")
+    assert client.read(told["call"]["path"])["phases"] == []
+
+
 def test_a_phase_may_be_asked_about_alone(client: Client) -> None:
     """With phase_id the answer has that phase only; a phase that is not there is not found."""
     run_id = client.create(phases=[{"phase_id": "build"}, {"phase_id": "test"}])
@@ -171,3 +245,4 @@ def test_nothing_may_happen_to_what_has_no_state(client: Client, run_in_state: R
     assert (told["state"], told["moves"]) == (None, [])
     assert told["may_add_phase"]["blocked_by"]["code"] == "quarantined"
     assert (told["path"]["reachable"], told["path"]["steps"]) == (False, [])
+    assert [move["blocked_by"]["code"] for move in told["path"]["direct"]] == ["quarantined"]

@@ -35,6 +35,7 @@ PATHS = (
     "/v1/runs/{}",
     "/v1/runs/{}/events",
     "/v1/runs/{}/moves",
+    "/v1/runs/{}/audit",
     "/v1/runs/{}/refusals",
     "/v1/runs/{}/phases/p1",
     "/v1/runs/RUN/phases/{}",
@@ -51,6 +52,7 @@ QUERIES = {
     "/v1/runs/RUN/events": ("after_version", "limit"),
     "/v1/runs/RUN/refusals": ("cursor", "limit"),
     "/v1/runs/RUN/moves": ("to", "phase_id"),
+    "/v1/runs/RUN/audit": ("phase_id",),
 }
 HEADERS = (
     "Idempotency-Key",

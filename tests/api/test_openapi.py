@@ -99,6 +99,7 @@ def test_every_body_has_an_example_that_is_accepted(document: dict[str, Any], se
         assert client.post("/v1/events", json=examples["propose_events"]).status_code == 201
         added = client.post(f"/v1/runs/{run_id}/phases", json=examples["add_phase"])
         assert added.status_code == 201
+        assert client.post(f"/v1/runs/{run_id}/dry-run", json=examples["dry_run"]).status_code == 200
         proposed = {**examples["propose_event"], "phase_id": added.json()["phase_id"]}
         assert client.post(f"/v1/runs/{run_id}/events", json=proposed).status_code == 201
 
@@ -142,7 +143,7 @@ def test_every_refusal_is_a_problem(document: dict[str, Any]) -> None:
                 assert re.fullmatch("[a-z-]+(, [a-z-]+)*", answer["description"]), (path, status)
 
 
-RECORD_NOTHING = {"/v1/verify", "/v1/projections/rebuild"}
+RECORD_NOTHING = {"/v1/runs/{run_id}/dry-run", "/v1/verify", "/v1/projections/rebuild"}
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,7 @@ OPERATIONS = [
     "create_run", "list_runs", "get_run", "add_phase", "get_phase", "get_moves", "propose_event",
     "propose_events", "list_run_events", "read_log", "list_run_refusals", "list_refusals", "get_machines",
     "get_diagram", "get_machine", "list_schemas", "get_schema", "list_projections", "rebuild", "verify",
-    "livez", "readyz",
+    "audit", "dry_run", "livez", "readyz",
 ]  # fmt: skip
 
 

@@ -19,6 +19,8 @@ READING = [
     (["moves", "known"], "/v1/runs/known/moves"),
     (["moves", "known", "--to", "COMPLETE", "--phase", "phase1-build"],
      "/v1/runs/known/moves?to=COMPLETE&phase_id=phase1-build"),
+    (["audit", "known"], "/v1/runs/known/audit"),
+    (["audit", "known", "--phase", "phase1-build"], "/v1/runs/known/audit?phase_id=phase1-build"),
     (["refusals"], "/v1/refusals?limit=50"),
     (["refusals", "known"], "/v1/runs/known/refusals?limit=50"),
     (["machine"], "/v1/machine"),
@@ -152,7 +154,18 @@ def test_moves_say_what_leads_where_and_what_is_in_the_way(runnotary: Any) -> No
         "to DONE_SUCCESS: run.execution_started (PHASE_EXECUTION), then run.succeeded (DONE_SUCCESS)\n"
         in told
     )
-    assert runnotary("moves", "one", "--to", "QUEUED").stdout.endswith("no legal moves lead to QUEUED\n")
+    lines = [line.strip() for line in told.partition("to DONE_SUCCESS: ")[2].splitlines()[1:]]
+    assert [line.partition(" ")[0] for line in lines] == [
+        "step", "phases-open:", "remedy:", "directly:", "illegal-move:", "remedy:",
+    ]  # fmt: skip
+    assert lines[0] == "step 2, run.succeeded, would be refused"
+    assert lines[3].endswith("SNAPSHOT_CREATED; it would be refused now")
+    nowhere = runnotary("moves", "one", "--to", "QUEUED").stdout
+    assert "\nno legal moves lead to QUEUED\n  directly: run.queued, while (new); it would" in nowhere
+    assert "directly: run.phases_queued, while RUN_CREATED, SNAPSHOT_CREATED; it is legal now\n" in (
+        runnotary("moves", "one", "--to", "PHASE_QUEUEING").stdout
+    )
+    assert runnotary("moves", "one", "--to", "RUN_CREATED").stdout.endswith("to RUN_CREATED: it is there\n")
 
 
 def test_refusals_tell_what_to_do(runnotary: Any) -> None:

@@ -69,6 +69,14 @@ def test_what_is_not_there_can_be_made(built: Any) -> None:
         (["create", "one"], ["show", "one"]),
         (["schema", "phase.faled"], ["schema"]),
         (["propose", "one", "run.annotated"], ["schema"]),
+        (
+            ["moves", "one", "--to", "COMPLETE"],
+            ["moves", "one", "--to", "COMPLETE", "--phase", "phase1-build"],
+        ),
+        (
+            ["moves", "one", "--to", "DONE_SUCCESS", "--phase", "phase1-build"],
+            ["moves", "one", "--to", "DONE_SUCCESS"],
+        ),
     ],
 )
 def test_where_nothing_clears_the_way_there_is_something_to_read(

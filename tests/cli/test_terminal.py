@@ -16,7 +16,9 @@ ALL = [
     "runs",
     "show",
     "log",
+    "audit",
     "moves",
+    "dry-run",
     "propose",
     "refusals",
     "verify",
@@ -26,7 +28,7 @@ ALL = [
     "doctor",
 ]
 OF_DATABASE = ["upgrade", "guard", "harden"]
-READING = ["runs", "show", "log", "moves", "refusals", "verify", "machine", "schema", "doctor"]
+READING = ["runs", "show", "log", "audit", "moves", "refusals", "verify", "machine", "schema", "doctor"]
 
 
 def test_every_command_is_listed_whole(runnotary: Any) -> None:

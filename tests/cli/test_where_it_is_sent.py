@@ -65,6 +65,8 @@ def test_a_server_that_goes_away_while_it_is_asked(runnotary: Any) -> None:
     with answering(b"") as url:
         assert "ask again" in one_line(runnotary("show", "one", "--server", url))
     with answering(b"") as url:
+        assert "ask again" in one_line(runnotary("dry-run", "one", "run.held", "--server", url))
+    with answering(b"") as url:
         told = runnotary("propose", "one", "run.held", "--server", url)
         assert "It may be recorded, or not" in one_line(told)
 

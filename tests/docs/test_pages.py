@@ -13,7 +13,13 @@ from api.settings import Settings
 from tests.databases import SERVER, Scratch
 from tests.docs.pages import DOCS, Terminal, blocks, differences
 
-SHARING = ("how-to/read-a-refusal", "how-to/retry-safely", "reference/chain")
+SHARING = (
+    "how-to/read-a-refusal",
+    "how-to/retry-safely",
+    "how-to/audit-a-run",
+    "how-to/ask-why-not",
+    "reference/chain",
+)
 """Pages that speak of runs of their own, so that one server does for all."""
 
 BY_ITSELF = ("tutorial", "how-to/follow-the-log", "how-to/use-from-python")

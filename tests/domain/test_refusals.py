@@ -51,6 +51,8 @@ SAMPLES: list[tuple[Refusal, list[str]]] = [
     (UnknownState("READY", ["QUEUED", "RUN_CREATED"], []), ["'READY'", "QUEUED, RUN_CREATED"]),
     (UnknownState("QUEUD", ["QUEUED"], ["QUEUED"]), ["Did you mean QUEUED?"]),
     (UnknownState(LONG, ["QUEUED"], []), ["QUEUED"]),
+    (UnknownState("FAILED", ["GATE"], [], "phase", "r1", "p1"), ["a state of phases", "phase_id"]),
+    (UnknownState("DONE_SUCCESS", ["GATE"], [], "run", "r1"), ["a state of runs", "Leave phase_id out"]),
     (ReservedEvent("run.repaired", ["run.created"]), ["run.repaired", "run.created"]),
     (ReservedEvent("run.repaired", []), ["run.repaired"]),
     (RunNotFound("r1"), ["'r1'"]),
