@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -22,11 +21,10 @@ from api.audit import story_of
 from api.checks import require, unopened
 from api.commands import NOBODY, Asked, Outcome
 from api.committer import Committer
+from api.history.history import History
+from api.missing import run_not_found
 from api.prepare import prepare
-from api.replay.rebuild import rebuild
-from api.replay.refusals import RebuildTakenOver, ReplayUnderWay
-from api.replay.report import Progress, Report
-from api.replay.verify import verify
+from api.replay.replay import Replay
 from api.settings import Settings
 from api.unavailable import DatabaseBusy
 from api.views import event_view, moves_view, refusal_view
@@ -34,14 +32,13 @@ from api.writer import Writer, unavailable
 from domain import proposals
 from domain.envelopes import RecordedEvent
 from domain.naming import is_id
-from domain.refusals import InvalidBody, PhaseNotFound, Quarantined, RunNotFound
+from domain.refusals import InvalidBody, PhaseNotFound, Quarantined
 from domain.rehearsal import Rehearsal, rehearse
 from domain.run import Run, fold
 from domain.times import stamp
 from eventstore import store
-from eventstore.database import UnusableDatabase, open_engine, open_to_read, reading
-from projections import ALL, annotations, phases, runs
-from projections.fresh import TakenOver
+from eventstore.database import UnusableDatabase, open_engine, reading
+from projections import annotations, phases, runs
 
 
 class Ledger:
@@ -50,7 +47,8 @@ class Ledger:
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self.engine = engine
         self.settings = settings
-        self._replaying = Lock()
+        self.history = History(self.reading)
+        self.replay = Replay(engine)
         self.committer = Committer(Writer(engine, settings, lambda: datetime.now(UTC)), settings)
 
     @classmethod
@@ -139,7 +137,7 @@ class Ledger:
             raise unavailable(error) or error from error
 
     def run(self, run_id: str) -> dict[str, Any]:
-        """A run as it stands, with its phases and notes.
+        """A run as it stands, with its phases and notes; `history` has it as it was.
 
         Raises:
             RunNotFound: there is none.
@@ -259,65 +257,3 @@ class Ledger:
             if not found and run_id is not None and runs.get(connection, run_id) is None:
                 raise run_not_found(connection, run_id)
         return [refusal_view(refusal) for refusal in found]
-
-    # --- replay ---
-
-    def projections(self) -> list[dict[str, Any]]:
-        """The tables made from the log: name, version of its shape, number of rows."""
-        with self.reading() as connection:
-            return [
-                {
-                    "name": each.TABLE.name,
-                    "version": each.VERSION,
-                    "rows": connection.execute(select(func.count()).select_from(each.TABLE)).scalar_one(),
-                }
-                for each in ALL
-            ]
-
-    def verify(self, *, since: int = 0, run_id: str | None = None) -> Iterator[Progress | Report]:
-        """Prove the record: how far it is, and in the end what was found. See `api.replay.verify`.
-
-        Raises:
-            RunNotFound: the run that is named was never there.
-            ReplayUnderWay: this ledger is at another replay.
-        """
-        if run_id is not None and not self.has_run(run_id):
-            with self.reading() as connection:
-                raise run_not_found(connection, run_id)
-        with self._replay_alone():
-            engine = open_to_read(self.settings.database_url)
-            try:
-                yield from verify(engine, since=since, run_id=run_id)
-            finally:
-                engine.dispose()
-
-    def rebuild(self, names: Sequence[str] | None = None) -> Iterator[Progress | Report]:
-        """Make projections anew: how far it is, and in the end what was found. See `api.replay.rebuild`.
-
-        Raises:
-            ReplayUnderWay: this ledger is at another replay.
-            RebuildTakenOver: another process began to rebuild meanwhile.
-            Unavailable: the database cannot be used for it now.
-        """
-        with self._replay_alone():
-            try:
-                yield from rebuild(self.engine, names)
-            except TakenOver:
-                raise RebuildTakenOver from None
-
-    @contextmanager
-    def _replay_alone(self) -> Iterator[None]:
-        if not self._replaying.acquire(blocking=False):
-            raise ReplayUnderWay
-        try:
-            yield
-        except DBAPIError as error:
-            raise unavailable(error) or error from error
-        finally:
-            self._replaying.release()
-
-
-def run_not_found(connection: Connection, run_id: str) -> RunNotFound:
-    """The refusal, with the ids of runs that may have been meant."""
-    near = runs.ids_starting_with(connection, run_id[:2], limit=200)
-    return RunNotFound(run_id, get_close_matches(run_id, near))

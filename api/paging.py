@@ -16,6 +16,7 @@ from api.http_refusals import InvalidParameter
 PAGE = 50
 PAGE_MAX = 500
 POSITION_MAX = 2**63
+VERSION_MAX = 2**31 - 1
 
 
 class Limited(BaseModel):

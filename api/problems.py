@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from api import http_refusals as http
 from api import unavailable
+from api.history import refusals as history
 from api.replay import refusals as replay
 from domain import refusals
 from domain.refusals import Refusal
@@ -43,6 +44,9 @@ STATUS: dict[type[Refusal], int] = {
     refusals.RunPreserved: 409,
     refusals.VersionMismatch: 412,
     refusals.IdempotencyKeyReused: 422,
+    history.NoSuchVersion: 404,
+    history.UnknownField: 422,
+    history.InvalidExpression: 422,
     replay.ReplayUnderWay: 409,
     replay.RebuildTakenOver: 409,
     http.NotJson: 400,
@@ -65,6 +69,7 @@ STATUS: dict[type[Refusal], int] = {
 RUN_EVENTS = "/v1/runs/{run_id}/events"
 RUN_MOVES = "/v1/runs/{run_id}/moves"
 RUN = "/v1/runs/{run_id}"
+RUN_BLAME = "/v1/runs/{run_id}/blame"
 PHASE = "/v1/runs/{run_id}/phases/{phase_id}"
 MACHINE = "/v1/machine"
 
@@ -79,6 +84,8 @@ LOOK_AT: dict[type[Refusal], str] = {
     refusals.RunExists: RUN,
     refusals.VersionMismatch: RUN,
     refusals.UnknownTier: RUN,
+    history.NoSuchVersion: RUN,
+    history.UnknownField: RUN_BLAME,
     refusals.UnknownEvent: MACHINE,
     refusals.UnknownState: MACHINE,
     refusals.ReservedEvent: MACHINE,

@@ -24,7 +24,7 @@ from domain.moves import (
 )
 from domain.refusals import PhaseNotFound, Refusal, UnknownState
 from domain.rehearsal import walk
-from domain.run import Phase, Run
+from domain.run import Annotation, Phase, Run, said
 from domain.states import PhaseState, RunState
 from projections import phases, runs
 from projections.annotations import row as annotation_row
@@ -70,17 +70,33 @@ def would_view(event: RecordedEvent) -> dict[str, Any]:
     return {name: getattr(event, name) for name in WOULD_FIELDS}
 
 
+def brief_view(event: RecordedEvent) -> dict[str, Any]:
+    """An event in few words: what, when, by whom and why."""
+    view = {name: getattr(event, name) for name in ("version", "type", "phase_id", "actor", "recorded_at")}
+    return view | {"reason": said(event.data, "reason", str)}
+
+
 def run_view(run: Run) -> dict[str, Any]:
     """A folded run as callers see it: what the tables would show."""
-    view = runs.shown(runs.row(run))
+    view = summary_view(run)
     view["phases"] = [phase_view(run.run_id, phase) for phase in run.phases.values()]
-    view["annotations"] = [annotation_shown(annotation_row(run.run_id, note)) for note in run.annotations]
+    view["annotations"] = [note_view(run.run_id, note) for note in run.annotations]
     return view
+
+
+def summary_view(run: Run) -> dict[str, Any]:
+    """A folded run as callers see it, without its phases and notes."""
+    return runs.shown(runs.row(run))
 
 
 def phase_view(run_id: str, phase: Phase) -> dict[str, Any]:
     """A folded phase as callers see it."""
     return phases.shown(phases.row(run_id, phase))
+
+
+def note_view(run_id: str, note: Annotation) -> dict[str, Any]:
+    """A note as callers see it."""
+    return annotation_shown(annotation_row(run_id, note))
 
 
 def recorded_view(recorded: Recorded) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from api import unavailable
 from api.app import create_app
 from api.cli import app as command_line
 from api.diagram import mermaid
+from api.history import refusals as history
 from api.problems import problem
 from api.replay import refusals as replay
 from api.settings import Settings
@@ -325,6 +326,7 @@ def limits(told: Mapping[str, Any], of: str) -> str:
 RUN, PHASE = "nightly-42", "phase1-build"
 INSTANCE = f"/v1/runs/{RUN}/events"
 REQUEST_ID = "019ab3c1-5f00-7000-8000-000000000001"
+FIRST_AT, LAST_AT = "2026-11-22T10:00:00.000000Z", "2026-11-22T10:05:00.000000Z"
 IN_BODY = [{"pointer": "/data/tokens_used", "detail": "Input should be greater than or equal to 0"}]
 IN_QUERY = [{"in": "query", "name": "limit", "detail": "Input should be less than or equal to 500"}]
 
@@ -423,6 +425,27 @@ REFUSALS: dict[str, tuple[Case, ...]] = {
         Case(
             "An Idempotency-Key or an event_id comes again, with another request.",
             refusals.IdempotencyKeyReused("build-42-start"),
+        ),
+    ),
+    "What cannot be told of a history": (
+        Case(
+            "A version is asked for that the run never came to, or a time or a position before its first "
+            "event.",
+            history.NoSuchVersion(RUN, 5, FIRST_AT, LAST_AT, 1, 9, version=7),
+        ),
+        Case(
+            "`blame` is asked about a field that the run never had, or about a word that several fields "
+            "end with.",
+            history.UnknownField(RUN, "token_used", 5, ["usage/tokens_used"]),
+        ),
+        Case(
+            "The expression of `bisect` is no JMESPath, makes no sense of the run, or takes too much work.",
+            history.InvalidExpression(
+                "usage.tokens_used > 1000",
+                "'1000' cannot stand there",
+                20,
+                hint="Numbers stand in backticks: `1000`.",
+            ),
         ),
     ),
     "What is wrong with the request itself": (

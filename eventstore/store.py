@@ -76,6 +76,21 @@ def read_run(connection: Connection, run_id: str, after_version: int = 0) -> lis
     return [recorded(row) for row in read(connection, _RUN, run_id=run_id, after=after_version)]
 
 
+def read_run_until(
+    connection: Connection,
+    run_id: str,
+    *,
+    version: int | None = None,
+    time: str | None = None,
+    position: int | None = None,
+) -> list[RecordedEvent]:
+    """The events of a run, in order; up to and with a version, a time or a position if one is named."""
+    bounds = ((events.c.version, version), (events.c.recorded_at, time), (events.c.position, position))
+    query = select(*COLUMNS).where(events.c.run_id == run_id).order_by(events.c.version)
+    query = query.where(*(column <= bound for column, bound in bounds if bound is not None))
+    return [recorded(row) for row in connection.execute(query)]
+
+
 def page_of_run(
     connection: Connection, run_id: str, *, after_version: int, limit: int
 ) -> list[RecordedEvent]:

@@ -1,4 +1,4 @@
-"""How the tests run. The fixtures that they share are in `tests.databases`, `tests.ledgers`, `tests.runs`."""
+"""How the tests run. The fixtures that they share are in the plugins."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import structlog
 import api.app  # noqa: F401  # every model has to be there before a test freezes time
 from api import logs
 
-pytest_plugins = ["tests.databases", "tests.ledgers", "tests.runs"]
+pytest_plugins = ["tests.databases", "tests.ledgers", "tests.runs", "tests.histories"]
 
 OURS = ("RUNNOTARY_TEST_POSTGRES", "RUNNOTARY_REQUIRE_POSTGRES")
 

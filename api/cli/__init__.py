@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import audit, demo, machine, reading, rehearsing, replay, serving, upkeep, writing
+from api.cli import audit, demo, history, machine, reading, rehearsing, replay, serving, upkeep, writing
 
 app = typer.Typer(
     name="runnotary",
@@ -26,6 +26,9 @@ for command in (
     audit.audit,
     reading.moves,
     rehearsing.dry_run,
+    history.diff,
+    history.blame,
+    history.bisect,
     writing.propose,
     reading.refusals,
     replay.verify,

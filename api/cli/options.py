@@ -1,6 +1,6 @@
 """The options and arguments that several commands share, each with its one description."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -17,11 +17,41 @@ def an_id(value: str | None) -> str | None:
     return value
 
 
+class Place(NamedTuple):
+    """A run, and which version of it; None is the run as it stands."""
+
+    run_id: str
+    version: str | None
+
+
+def place(text: str) -> Place:
+    """A run as it is written on a command line, with a version behind an `@` or not."""
+    run_id, _, version = text.partition("@")
+    an_id(run_id)
+    if version and not is_number(version):
+        raise typer.BadParameter(f"{version!r} is no version: write RUN@7.")
+    return Place(run_id, version or None)
+
+
+def a_place(text: str) -> str:
+    """As `an_id`, with a version or without."""
+    place(text)
+    return text
+
+
+def is_number(text: str) -> bool:
+    """Whether a word can only be a version, or an id that consists of digits."""
+    return text.isascii() and text.isdigit()
+
+
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run_id.", callback=an_id)]
 AnyRunId = Annotated[
     str | None, typer.Argument(metavar="RUN", help="The run_id; left out: all runs.", callback=an_id)
 ]
 PhaseId = Annotated[str | None, typer.Option("--phase", metavar="PHASE", help="Of this phase only.")]
+RunAt = Annotated[
+    str, typer.Argument(metavar="RUN[@VERSION]", help="The run_id; as it was at a version.", callback=a_place)
+]
 Server = Annotated[
     str | None,
     typer.Option(

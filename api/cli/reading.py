@@ -6,7 +6,18 @@ import typer
 
 from api.cli import pages
 from api.cli.calls import service
-from api.cli.options import PAGE_MAX, AnyRunId, AsJson, Database, Limit, PhaseId, RunId, Server
+from api.cli.options import (
+    PAGE_MAX,
+    AnyRunId,
+    AsJson,
+    Database,
+    Limit,
+    PhaseId,
+    RunAt,
+    RunId,
+    Server,
+    place,
+)
 from api.cli.output import note, say, say_json
 from api.cli.timeline import timeline
 
@@ -44,10 +55,26 @@ def runs(
         note(f"There are more: --cursor {page['next_cursor']}")
 
 
-def show(run: RunId, as_json: AsJson = False, server: Server = None, database: Database = None) -> None:
-    """Show a run as it stands, with its phases and notes."""
+def show(
+    run: RunAt,
+    at_time: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="As it was at this time, as 2026-11-22T10:00:00Z."),
+    ] = None,
+    at_position: Annotated[
+        int | None, typer.Option(min=1, help="As it was when the log had come to this position.")
+    ] = None,
+    as_json: AsJson = False,
+    server: Server = None,
+    database: Database = None,
+) -> None:
+    """Show a run as it stands, or as it was, with its phases and notes."""
+    run_id, version = place(run)
+    then = {"at_version": version, "at_time": at_time, "at_position": at_position}
+    if len([moment for moment in then.values() if moment is not None]) > 1:
+        raise typer.BadParameter("name one of RUN@VERSION, --at and --at-position")
     with service(server, database) as at:
-        answer = at.get(f"/v1/runs/{run}")
+        answer = at.get(f"/v1/runs/{run_id}", **then)
     say_json(answer.content) if as_json else say(*pages.run_page(answer.json()))
 
 

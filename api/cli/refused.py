@@ -48,6 +48,8 @@ def command_for(call: Mapping[str, Any]) -> list[str] | None:
         case "GET", ["v1", "runs", run_id, "moves"]:
             words = ["moves", run_id, *(["--to", asked["to"]] if "to" in asked else [])]
             words += ["--phase", asked["phase_id"]] if "phase_id" in asked else []
+        case "GET", ["v1", "runs", run_id, "blame"]:
+            words = ["blame", run_id]
         case "GET", ["v1", "runs", run_id] | ["v1", "runs", run_id, "phases", _]:
             words = ["show", run_id]
         case "GET", ["v1", "machine"]:

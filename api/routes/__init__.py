@@ -2,13 +2,14 @@
 
 from fastapi import APIRouter
 
-from api.routes import docs, events, health, machine, refusals, replay, runs, schemas, story
+from api.routes import docs, events, health, history, machine, refusals, replay, runs, schemas, story
 
 # Routes are tried in order: the ones that executors call most come first.
 ALL: tuple[APIRouter, ...] = (
     events.router,
     runs.router,
     story.router,
+    history.router,
     refusals.router,
     machine.router,
     schemas.router,

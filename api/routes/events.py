@@ -13,7 +13,7 @@ from api.cloudevents import MEDIA_TYPE as CLOUDEVENTS
 from api.cloudevents import cloud_event
 from api.commands import Recorded
 from api.ledger import Ledger
-from api.paging import Limited, json_answer, link, page
+from api.paging import VERSION_MAX, Limited, json_answer, link, page
 from api.problems import problem
 from api.requests import (
     ANY_VERSION,
@@ -83,7 +83,7 @@ REFUSED = (
 class OfRun(Limited):
     """Which events of a run."""
 
-    after_version: int = Field(0, ge=0, le=2**31 - 1, description="Those after this version.")
+    after_version: int = Field(0, ge=0, le=VERSION_MAX, description="Those after this version.")
 
 
 class OfLog(Limited):

@@ -31,7 +31,7 @@ def list_projections(request: Request) -> Response:
     """The tables that are made from the log."""
     ledger: Ledger = request.app.state.ledger
     only_parameters(request)
-    return json_answer({"items": ledger.projections(), "next_cursor": None})
+    return json_answer({"items": ledger.replay.projections(), "next_cursor": None})
 
 
 @router.post(
@@ -44,7 +44,7 @@ async def rebuild(request: Request) -> Response:
     ledger: Ledger = request.app.state.ledger
     only_parameters(request)
     wanted = validated(Rebuilding, await body_of(request))
-    return await told(request, ledger.rebuild([wanted.projection] if wanted.projection else None))
+    return await told(request, ledger.replay.rebuild([wanted.projection] if wanted.projection else None))
 
 
 @router.post(
@@ -59,7 +59,7 @@ async def verify(request: Request) -> Response:
     wanted = validated(Verification, await body_of(request))
     if wanted.run_id is not None:
         valid_ids(wanted.run_id, None)
-    return await told(request, ledger.verify(since=wanted.since, run_id=wanted.run_id))
+    return await told(request, ledger.replay.verify(since=wanted.since, run_id=wanted.run_id))
 
 
 async def told(request: Request, steps: Iterator[Progress | Report]) -> Response:

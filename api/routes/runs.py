@@ -4,11 +4,12 @@ from difflib import get_close_matches
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api import commands
+from api.history.refusals import NoSuchVersion
 from api.ledger import Ledger
-from api.paging import Paged, cursor_of, json_answer, page, place_of
+from api.paging import POSITION_MAX, VERSION_MAX, Paged, cursor_of, json_answer, page, place_of
 from api.requests import asked_by, body_of, if_match, no_if_match, only_parameters
 from api.routes.documents import HEADERS, HEADERS_OF_PROPOSAL, answers, body
 from api.shapes import Phase, Run, RunList
@@ -102,13 +103,27 @@ def label_wanted(text: str) -> tuple[str, str | None]:
     return name, value if equals else None
 
 
-@router.get("/{run_id}", responses=answers({200: Run, 304: None}, RunNotFound, Quarantined))
-def get_run(run_id: str, request: Request) -> Response:
-    """A run as it stands, with its phases."""
+class Moment(BaseModel):
+    """As of when; one of these, or none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    at_version: int | None = Field(None, ge=1, le=VERSION_MAX, description="As it was at this version.")
+    at_time: str | None = Field(
+        None, max_length=40, description="As it was at this time (RFC 3339): its last event then or before."
+    )
+    at_position: int | None = Field(
+        None, ge=1, lt=POSITION_MAX, description="As it was when the log had come to this position."
+    )
+
+
+@router.get("/{run_id}", responses=answers({200: Run, 304: None}, RunNotFound, NoSuchVersion, Quarantined))
+def get_run(run_id: str, request: Request, then: Annotated[Moment, Query()]) -> Response:
+    """A run with its phases: as it stands, or as this call answered at an earlier moment."""
     ledger: Ledger = request.app.state.ledger
-    only_parameters(request)
     valid_ids(run_id, None)
-    run = ledger.run(run_id)
+    moment = then.model_dump(exclude_none=True)
+    run = ledger.history.run(run_id, **moment) if moment else ledger.run(run_id)
     etag = f'"{run["version"]}"'
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={"ETag": etag})

@@ -37,6 +37,9 @@ PATHS = (
     "/v1/runs/{}/moves",
     "/v1/runs/{}/audit",
     "/v1/runs/{}/refusals",
+    "/v1/runs/{}/diff",
+    "/v1/runs/{}/blame",
+    "/v1/runs/{}/bisect",
     "/v1/runs/{}/phases/p1",
     "/v1/runs/RUN/phases/{}",
     "/v1/machine/{}",
@@ -53,6 +56,10 @@ QUERIES = {
     "/v1/runs/RUN/refusals": ("cursor", "limit"),
     "/v1/runs/RUN/moves": ("to", "phase_id"),
     "/v1/runs/RUN/audit": ("phase_id",),
+    "/v1/runs/RUN": ("at_version", "at_time", "at_position"),
+    "/v1/runs/RUN/diff": ("from", "to", "with"),
+    "/v1/runs/RUN/blame": ("field", "phase_id", "at_version"),
+    "/v1/runs/RUN/bisect": ("expr",),
 }
 HEADERS = (
     "Idempotency-Key",

@@ -95,6 +95,8 @@ def test_the_calls_that_only_read_can_be_read(client: Client) -> None:
         (client.post("/v1/runs", json={"run_id": unused(), "state": "READY"}), "/v1/machine"),
         (client.propose(run_id, "run.annotated"), "/v1/schemas"),
         (client.get("/v1/schemas/nothing"), "/v1/schemas"),
+        (client.get(f"/v1/runs/{run_id}?at_version=99"), f"/v1/runs/{run_id}"),
+        (client.get(f"/v1/runs/{run_id}/blame?field=nothing"), f"/v1/runs/{run_id}/blame"),
         (client.get("/v1/runs?limit=0"), "/openapi.json"),
     ):
         assert answer.json()["call"] == {"method": "GET", "path": path}

@@ -77,6 +77,8 @@ def test_what_is_not_there_can_be_made(built: Any) -> None:
             ["moves", "one", "--to", "DONE_SUCCESS", "--phase", "phase1-build"],
             ["moves", "one", "--to", "DONE_SUCCESS"],
         ),
+        (["show", "one@9"], ["show", "one"]),
+        (["blame", "one", "stat"], ["blame", "one"]),
     ],
 )
 def test_where_nothing_clears_the_way_there_is_something_to_read(

@@ -18,6 +18,7 @@ SHARING = (
     "how-to/retry-safely",
     "how-to/audit-a-run",
     "how-to/ask-why-not",
+    "how-to/ask-the-history",
     "reference/chain",
 )
 """Pages that speak of runs of their own, so that one server does for all."""

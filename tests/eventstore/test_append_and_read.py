@@ -65,6 +65,28 @@ def test_a_run_is_read_page_by_page(engine: Engine, history: list[RecordedEvent]
         assert [event for page in pages for event in page] == store.read_run(connection, "a")
 
 
+def test_a_run_is_read_up_to_a_moment(engine: Engine, sealed: Sealed) -> None:
+    """Up to a version, a position or a time, that one included; what comes later stays in the database."""
+    first = sealed(Run(run_id="a"), 1, CREATED, at="2026-11-22T10:00:00.000000Z")
+    other = sealed(Run(run_id="b"), 2, CREATED, at="2026-11-22T10:00:01.000000Z")
+    rest = sealed(fold(first) or Run(run_id="a"), 3, STARTED, ADDED, at="2026-11-22T10:00:02.000000Z")
+    with engine.begin() as connection:
+        store.append(connection, [*first, *other, *rest])
+    with reading(engine) as connection:
+        assert store.read_run_until(connection, "a") == store.read_run(connection, "a") == [*first, *rest]
+        for bound, found in (
+            ({"version": 0}, []),
+            ({"version": 2}, [*first, rest[0]]),
+            ({"version": 9}, [*first, *rest]),
+            ({"position": 2}, first),
+            ({"position": 3}, [*first, rest[0]]),
+            ({"time": "2026-11-22T09:59:59.999999Z"}, []),
+            ({"time": "2026-11-22T10:00:01.999999Z"}, first),
+            ({"time": "2026-11-22T10:00:02.000000Z"}, [*first, *rest]),
+        ):
+            assert store.read_run_until(connection, "a", **bound) == found, bound
+
+
 def test_the_log_is_read_run_by_run(engine: Engine, history: list[RecordedEvent]) -> None:
     """For those who fold everything: each run's events stand together, in order."""
     with reading(engine) as connection:

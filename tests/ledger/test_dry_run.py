@@ -13,8 +13,7 @@ from domain.envelopes import RecordedEvent
 from domain.refusals import InvalidBody, Refusal, RunNotFound
 from domain.rehearsal import Rehearsal
 from tests.databases import Digest
-from tests.ledger.proposals import bodies, likely
-from tests.ledger.test_laws import Runs
+from tests.histories import Runs, bodies, likely
 
 histories = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TIMES = {"created_at", "updated_at", "started_at", "completed_at", "at"}

@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from api.commands import Asked, atomic, proposal
@@ -13,26 +12,8 @@ from api.ledger import Ledger
 from api.views import run_view
 from domain.refusals import Refusal
 from eventstore import chain
+from tests.histories import Runs, bodies, histories, likely
 from tests.ledger.conftest import InOneBatch
-from tests.ledger.proposals import bodies, likely
-
-histories = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-class Runs:
-    """A new run id for every example, since examples share a database."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def new(self) -> str:
-        self.count += 1
-        return f"run-{self.count}"
-
-
-@pytest.fixture
-def runs() -> Runs:
-    return Runs()
 
 
 def holds(ledger: Ledger, run_id: str, start: int) -> None:

@@ -1,0 +1,1 @@
+"""The past of a run: as it was, what changed since, which event set what, when something became so."""

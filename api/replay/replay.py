@@ -1,0 +1,94 @@
+"""What a ledger can be asked to replay: the face of this package."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import DBAPIError
+
+from api.missing import run_not_found
+from api.replay.rebuild import rebuild
+from api.replay.refusals import RebuildTakenOver, ReplayUnderWay
+from api.replay.report import Progress, Report
+from api.replay.verify import verify
+from api.writer import unavailable
+from eventstore.database import open_to_read, reading
+from projections import ALL, runs
+from projections.fresh import TakenOver
+
+
+class Replay:
+    """The log of a ledger replayed; one replay at a time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._alone = Lock()
+
+    def projections(self) -> list[dict[str, Any]]:
+        """The tables made from the log: name, version of its shape, number of rows.
+
+        Raises:
+            Unavailable: the database cannot be read now.
+        """
+        with told_if_unavailable(), reading(self._engine) as connection:
+            return [
+                {
+                    "name": each.TABLE.name,
+                    "version": each.VERSION,
+                    "rows": connection.execute(select(func.count()).select_from(each.TABLE)).scalar_one(),
+                }
+                for each in ALL
+            ]
+
+    def verify(self, *, since: int = 0, run_id: str | None = None) -> Iterator[Progress | Report]:
+        """Prove the record: how far it is, and in the end what was found. See `api.replay.verify`.
+
+        Raises:
+            RunNotFound: the run that is named was never there.
+            ReplayUnderWay: this ledger is at another replay.
+            Unavailable: the database cannot be read now.
+        """
+        with self._one_at_a_time(), told_if_unavailable():
+            engine = open_to_read(self._engine.url.render_as_string(hide_password=False))
+            try:
+                if run_id is not None:
+                    with reading(engine) as connection:
+                        if runs.get(connection, run_id) is None:
+                            raise run_not_found(connection, run_id)
+                yield from verify(engine, since=since, run_id=run_id)
+            finally:
+                engine.dispose()
+
+    def rebuild(self, names: Sequence[str] | None = None) -> Iterator[Progress | Report]:
+        """Make projections anew: how far it is, and in the end what was found. See `api.replay.rebuild`.
+
+        Raises:
+            ReplayUnderWay: this ledger is at another replay.
+            RebuildTakenOver: another process began to rebuild meanwhile.
+            Unavailable: the database cannot be used for it now.
+        """
+        with self._one_at_a_time(), told_if_unavailable():
+            try:
+                yield from rebuild(self._engine, names)
+            except TakenOver:
+                raise RebuildTakenOver from None
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        if not self._alone.acquire(blocking=False):
+            raise ReplayUnderWay
+        try:
+            yield
+        finally:
+            self._alone.release()
+
+
+@contextmanager
+def told_if_unavailable() -> Iterator[None]:
+    """An error of the database as what it means to a caller."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise unavailable(error) or error from error
