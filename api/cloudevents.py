@@ -7,8 +7,8 @@ from domain.envelopes import RecordedEvent
 MEDIA_TYPE = "application/cloudevents-batch+json"
 
 
-def cloud_event(event: RecordedEvent, base: str) -> dict[str, Any]:
-    """An event as a CloudEvent, where `base` is the service's own address.
+def cloud_event(event: RecordedEvent, schemas: str) -> dict[str, Any]:
+    """An event as a CloudEvent, where `schemas` is what the URI of a schema has before the event's type.
 
     `sequence` is the position, of one width so that it sorts as text.
     """
@@ -18,7 +18,7 @@ def cloud_event(event: RecordedEvent, base: str) -> dict[str, Any]:
         "source": f"/v1/runs/{event.run_id}",
         "type": event.type,
         "time": event.occurred_at,
-        "dataschema": f"{base}/v1/schemas/{event.type}",
+        "dataschema": f"{schemas}{event.type}",
         "datacontenttype": "application/json",
         "sequence": f"{event.position:019d}",
         "partitionkey": event.run_id,

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from types import TracebackType
 from typing import Any, Self
 
+import psycopg
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -38,6 +39,7 @@ from domain.run import Run, fold
 from domain.times import stamp
 from eventstore import store
 from eventstore.database import UnusableDatabase, open_engine, reading
+from eventstore.snapshot import Snapshot
 from projections import annotations, phases, runs
 
 
@@ -133,7 +135,7 @@ class Ledger:
                 yield connection
         except PoolTimeout as error:
             raise DatabaseBusy from error
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
             raise unavailable(error) or error from error
 
     def run(self, run_id: str) -> dict[str, Any]:
@@ -245,6 +247,18 @@ class Ledger:
         """The events after a position, in commit order."""
         with self.reading() as connection:
             return store.read_log(connection, after=after, limit=limit, kind=kind)
+
+    def snapshot(self, run_id: str | None = None) -> Snapshot:
+        """The log as it stands now, or one run of it, to be read from end to end.
+
+        Raises:
+            RunNotFound: there is no such run.
+        """
+        taken = Snapshot.of(self.reading, run_id)
+        if run_id is not None and not taken.total:
+            with self.reading() as connection:
+                raise run_not_found(connection, run_id)
+        return taken
 
     def refusals(self, *, run_id: str | None, before: int | None, limit: int) -> list[dict[str, Any]]:
         """What was refused and why, newest first.

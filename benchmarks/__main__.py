@@ -1,15 +1,20 @@
-"""`python -m benchmarks [appends|http|replay] [--rounds N]`: figures as ratios, measured side by side."""
+"""`python -m benchmarks [appends|http|exports|replay] [--rounds N]`: ratios, measured side by side."""
 
 import argparse
 import os
 import platform
 import sys
 
-from benchmarks import appends, http, replay
+from benchmarks import appends, exports, http, replay
 
 POSTGRES = os.environ.get("RUNNOTARY_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 
-MEASURED = {"appends": appends.measure, "http": http.measure, "replay": replay.measure}
+MEASURED = {
+    "appends": appends.measure,
+    "http": http.measure,
+    "exports": exports.measure,
+    "replay": replay.measure,
+}
 
 
 def main() -> None:

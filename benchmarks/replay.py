@@ -13,18 +13,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
 from sqlalchemy import make_url
 
+from api.exports import FORMATS, blocks
 from api.replay.rebuild import rebuild
 from api.replay.report import Report
 from api.replay.verify import verify
 from benchmarks import histories, peer
 from benchmarks.databases import postgresql_database
 from eventstore import store
-from eventstore.database import connect_to_read, open_engine, open_to_read
+from eventstore.database import connect_to_read, open_engine, open_to_read, reading
+from eventstore.snapshot import Snapshot
 
 SIZES = (10_000, 100_000, 1_000_000)
 FETCHED = 1_000
@@ -64,6 +67,14 @@ def replayed(steps: Iterator[object]) -> int:
     return report.events
 
 
+def exported(url: str) -> int:
+    """Export the log line by line, and throw the lines away."""
+    taken = Snapshot.of(partial(reading, open_to_read(url)))
+    for _ in blocks(FORMATS["ndjson"].pieces(taken)):
+        pass
+    return taken.total
+
+
 def loaded_by_peer(url: str) -> int:
     """Load every aggregate with pyeventsourcing."""
     file = Path(str(make_url(url).database))
@@ -74,6 +85,7 @@ SIDES: dict[str, Callable[[str], int]] = {
     "read": read,
     "verify": verified,
     "rebuild": rebuilt,
+    "export": exported,
     "pyeventsourcing": loaded_by_peer,
 }
 
@@ -87,11 +99,15 @@ def measure(postgres: str, rounds: int, sizes: tuple[int, ...] = SIZES) -> None:
             runs = events // len(histories.STORY)
             theirs = Path(folder) / f"peer-{runs}.db"
             peer.fill(theirs, events)
-            told = dict.fromkeys(("verify", "rebuild"), url) | {"pyeventsourcing": f"sqlite:///{theirs}"}
+            told = dict.fromkeys(("verify", "rebuild", "export"), url) | {
+                "pyeventsourcing": f"sqlite:///{theirs}"
+            }
             compare(f"SQLite, {events:,} events, {runs:,} runs", url, told, rounds)
     with postgresql_database(postgres) as url:
         events = histories.fill(open_engine(url), sizes[-2])
-        compare(f"PostgreSQL, {events:,} events", url, {"verify": url, "rebuild": url}, rounds)
+        compare(
+            f"PostgreSQL, {events:,} events", url, dict.fromkeys(("verify", "rebuild", "export"), url), rounds
+        )
 
 
 def compare(name: str, floor: str, sides: dict[str, str], rounds: int) -> None:

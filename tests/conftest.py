@@ -10,9 +10,9 @@ import structlog
 import api.app  # noqa: F401  # every model has to be there before a test freezes time
 from api import logs
 
-pytest_plugins = ["tests.databases", "tests.ledgers", "tests.runs", "tests.histories"]
+pytest_plugins = ["tests.databases", "tests.ledgers", "tests.runs", "tests.histories", "tests.carried"]
 
-OURS = ("RUNNOTARY_TEST_POSTGRES", "RUNNOTARY_REQUIRE_POSTGRES")
+OURS = ("RUNNOTARY_TEST_POSTGRES", "RUNNOTARY_REQUIRE_POSTGRES", "RUNNOTARY_TEST_PM4PY")
 
 hypothesis.settings.register_profile("runnotary", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("runnotary")

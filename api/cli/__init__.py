@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from api.cli import audit, demo, history, machine, reading, rehearsing, replay, serving, upkeep, writing
+from api.cli import (
+    audit,
+    carrying,
+    demo,
+    history,
+    machine,
+    reading,
+    rehearsing,
+    replay,
+    serving,
+    upkeep,
+    writing,
+)
 
 app = typer.Typer(
     name="runnotary",
@@ -35,6 +47,8 @@ for command in (
     replay.rebuild,
     machine.machine,
     machine.schema,
+    carrying.export,
+    carrying.restore,
     upkeep.doctor,
 ):
     app.command()(command)

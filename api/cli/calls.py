@@ -69,6 +69,20 @@ class Service:
             while (line := self.runner.run(anext(told, None))) is not None:
                 yield json.loads(line)
 
+    def file(self, path: str, **params: Any) -> Iterator[bytes]:
+        """Read a file, piece by piece as it comes."""
+        given = {name: value for name, value in params.items() if value}
+        request = self.client.build_request("GET", path, params=given)
+        with self._told("GET"):
+            answer = self.runner.run(self.client.send(request, stream=True))
+            if answer.status_code != 200 or "content-disposition" not in answer.headers:  # noqa: PLR2004  # no file
+                self.runner.run(answer.aread())
+                self._checked(answer)
+                fail(f"{self.client.base_url} answers with no file: that is no Runnotary.")
+            pieces = answer.aiter_bytes()
+            while (piece := self.runner.run(anext(pieces, None))) is not None:
+                yield piece
+
     @contextmanager
     def _told(self, method: str) -> Iterator[None]:
         """A service that cannot be reached is told in one line, and ends the command."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import typer
 from pydantic import ValidationError
 from sqlalchemy import Engine, make_url
@@ -75,7 +76,7 @@ def engine_for(
         engine = opened(settings.database_url)
         try:
             yield engine
-        except (DBAPIError, sqlite3.Error) as error:
+        except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
             fail(unopened(engine, error))
         finally:
             engine.dispose()

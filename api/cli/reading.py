@@ -68,7 +68,7 @@ def show(
     server: Server = None,
     database: Database = None,
 ) -> None:
-    """Show a run as it stands, or as it was, with its phases and notes."""
+    """Show a run with its phases and notes, now or as it was."""
     run_id, version = place(run)
     then = {"at_version": version, "at_time": at_time, "at_position": at_position}
     if len([moment for moment in then.values() if moment is not None]) > 1:

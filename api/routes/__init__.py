@@ -2,7 +2,19 @@
 
 from fastapi import APIRouter
 
-from api.routes import docs, events, health, history, machine, refusals, replay, runs, schemas, story
+from api.routes import (
+    docs,
+    events,
+    export,
+    health,
+    history,
+    machine,
+    refusals,
+    replay,
+    runs,
+    schemas,
+    story,
+)
 
 # Routes are tried in order: the ones that executors call most come first.
 ALL: tuple[APIRouter, ...] = (
@@ -10,6 +22,7 @@ ALL: tuple[APIRouter, ...] = (
     runs.router,
     story.router,
     history.router,
+    export.router,
     refusals.router,
     machine.router,
     schemas.router,

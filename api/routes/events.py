@@ -169,7 +169,7 @@ def read_log(request: Request, wanted: Annotated[OfLog, Query()]) -> Response:
     more, items = len(items) > wanted.limit, items[: wanted.limit]
     next_cursor = str(items[-1].position) if more else None
     if CLOUDEVENTS in request.headers.get("accept", ""):
-        base = str(request.base_url).rstrip("/")
-        told = [cloud_event(event, base) for event in items]
+        schemas = f"{request.base_url}v1/schemas/"
+        told = [cloud_event(event, schemas) for event in items]
         return Response(orjson.dumps(told), 200, link(request, next_cursor, "after"), CLOUDEVENTS)
     return page(request, [event_view(event) for event in items], next_cursor, "after")

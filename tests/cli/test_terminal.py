@@ -19,12 +19,17 @@ ALL = [
     "audit",
     "moves",
     "dry-run",
+    "diff",
+    "blame",
+    "bisect",
     "propose",
     "refusals",
     "verify",
     "rebuild",
     "machine",
     "schema",
+    "export",
+    "restore",
     "doctor",
 ]
 OF_DATABASE = ["upgrade", "guard", "harden"]

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.commands import Asked
+from api.exports import ndjson
 from api.ledger import Ledger
 from api.settings import Settings
 from domain.envelopes import Origin
@@ -109,6 +110,14 @@ def answers(database: Path, path: str, after: str) -> list[Path]:
     return files
 
 
+def exports(database: Path, run_id: str | None) -> list[Path]:
+    """The log, or a run of it, exported to a file."""
+    file = database.parent / f"{run_id}.ndjson"
+    with Ledger.open(Settings(database_url=url(database))) as ledger:
+        file.write_bytes(b"".join(ndjson.pieces(ledger.snapshot(run_id))))
+    return [file]
+
+
 def test_the_verifier_agrees_that_a_history_is_sound(database: Path, verify: Verify) -> None:
     """The database, the answers about each run, and those about the whole log are what they were."""
     sound = (0, heads(database))
@@ -117,6 +126,8 @@ def test_the_verifier_agrees_that_a_history_is_sound(database: Path, verify: Ver
     assert verify(*answers(database, "/v1/events", "after")) == sound
     one, other = (answers(database, f"/v1/runs/{name}/events", "after_version") for name in ("odd", "other"))
     assert verify(*one, *other) == sound
+    assert verify(*exports(database, None)) == sound
+    assert verify(*exports(database, "odd"), *exports(database, "other")) == sound
 
 
 @pytest.mark.parametrize("field", [*HASHED, "body", "prev_hash", "hash"])
@@ -138,6 +149,14 @@ def test_the_verifier_sees_what_was_changed_in_an_answer(database: Path, verify:
     text = pages[1].read_text("utf-8")
     pages[1].write_text(text.replace("[0.1,", "[0.10,", 1), "utf-8")
     status, lines = verify(*pages)
+    assert (status, lines[0]) == (1, "BROKEN odd 5")
+
+
+def test_the_verifier_sees_what_was_changed_in_an_export(database: Path, verify: Verify) -> None:
+    """The body of a line is hashed as it is written."""
+    (file,) = exports(database, "odd")
+    file.write_text(file.read_text("utf-8").replace("[0.1,", "[0.10,", 1), "utf-8")
+    status, lines = verify(file)
     assert (status, lines[0]) == (1, "BROKEN odd 5")
 
 
