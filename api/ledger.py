@@ -24,6 +24,7 @@ from api.commands import NOBODY, Asked, Outcome
 from api.committer import Committer
 from api.history.history import History
 from api.missing import run_not_found
+from api.notary import Notary, signer_of
 from api.prepare import prepare
 from api.replay.replay import Replay
 from api.settings import Settings
@@ -39,6 +40,7 @@ from domain.run import Run, fold
 from domain.times import stamp
 from eventstore import store
 from eventstore.database import UnusableDatabase, open_engine, reading
+from eventstore.seals import Seal, Signer
 from eventstore.snapshot import Snapshot
 from projections import annotations, phases, runs
 
@@ -46,21 +48,23 @@ from projections import annotations, phases, runs
 class Ledger:
     """A database of runs. Safe to share between threads."""
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
+    def __init__(self, engine: Engine, settings: Settings, signer: Signer | None = None) -> None:
         self.engine = engine
         self.settings = settings
         self.history = History(self.reading)
         self.replay = Replay(engine)
-        self.committer = Committer(Writer(engine, settings, lambda: datetime.now(UTC)), settings)
+        self.notary = Notary(engine, settings, now, signer)
+        self.committer = Committer(Writer(engine, settings, now, self.notary.appended), settings)
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Self:
         """Open the database, bring it up to date if that is wanted, and see that it is in order.
 
         Raises:
-            UnusableDatabase: it is not; the message is one line that says what to do.
+            UnusableDatabase, UnusableKey: it is not; the message is one line that says what to do.
         """
         settings = settings or Settings()
+        signer = signer_of(settings)
         engine = open_engine(settings.database_url)
         try:
             if settings.migrate:
@@ -72,11 +76,12 @@ class Ledger:
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine, settings)
+        return cls(engine, settings, signer)
 
     def close(self) -> None:
-        """Record what waits, and let go of the database."""
+        """Record what waits, seal what was appended, and let go of the database."""
         self.committer.close()
+        self.notary.close()
         self.engine.dispose()
 
     def __enter__(self) -> Self:
@@ -260,6 +265,11 @@ class Ledger:
                 raise run_not_found(connection, run_id)
         return taken
 
+    def seals(self, *, after: int, limit: int) -> list[Seal]:
+        """The seals after a number, in order."""
+        with self.reading() as connection:
+            return store.page_of_seals(connection, after=after, limit=limit)
+
     def refusals(self, *, run_id: str | None, before: int | None, limit: int) -> list[dict[str, Any]]:
         """What was refused and why, newest first.
 
@@ -271,3 +281,8 @@ class Ledger:
             if not found and run_id is not None and runs.get(connection, run_id) is None:
                 raise run_not_found(connection, run_id)
         return [refusal_view(refusal) for refusal in found]
+
+
+def now() -> datetime:
+    """The time by this machine's clock."""
+    return datetime.now(UTC)

@@ -45,6 +45,7 @@ TAGS = [
     {"name": "events", "description": "What happened: propose it, and read it."},
     {"name": "history", "description": "What changed, which event set what, when something became so."},
     {"name": "refusals", "description": "What was refused, and why."},
+    {"name": "seals", "description": "What shows whether the log is what it was."},
     {"name": "machine", "description": "Which moves there are."},
     {"name": "replay", "description": "Prove the record, and make the tables anew from it."},
     {"name": "schemas", "description": "The shape of everything that callers send."},

@@ -28,6 +28,8 @@ def prepare(engine: Engine) -> None:
             raise UnusableDatabase(newer(revision))
         if revision != migrations.newest():
             migrations.upgrade(connection)
+            for role in roles.hardened(connection):
+                roles.harden(connection, role)
         if not projections.current(connection):
             rebuild(connection)
 

@@ -1,5 +1,7 @@
 """Every setting, its default and its limit, read once from the environment (`RUNNOTARY_*`)."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -26,4 +28,11 @@ class Settings(BaseSettings):
     )
     commit_max: int = Field(256, ge=1, le=10_000, description="Most requests that one commit takes.")
     runs_cached_max: int = Field(1_000, ge=0, description="Runs that are kept folded in memory.")
+    seal_events: int = Field(1_000, ge=1, le=100_000, description="Events after which the log is sealed.")
+    seal_seconds: int = Field(
+        60, ge=1, le=86_400, description="Seconds after which it is sealed if it has fewer new events."
+    )
+    seal_key: Path | None = Field(
+        None, description="File of an Ed25519 private key in PEM that signs the seals; without, none does."
+    )
     shutdown_seconds: int = Field(5, ge=1, le=60, description="Seconds that open requests have at shutdown.")

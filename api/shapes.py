@@ -169,6 +169,32 @@ class EventList(BaseModel):
     next_cursor: str | None
 
 
+class Seal(BaseModel):
+    """What the log was, from one position to another."""
+
+    number: int = Field(description="Dense, from 1.")
+    first_position: int = Field(description="The first event that it covers: the one after the seal before.")
+    position: int = Field(description="The last event that it covers.")
+    root: str = Field(description="SHA-256 over the positions and hashes of these events.")
+    prev_hash: str = Field(description="The hash of the seal before it; 64 zeros in the first.")
+    sealed_at: str
+    hash: str = Field(description="SHA-256 over all fields above, and key_id.")
+    key_id: str | None = Field(description="The key that has signed it; null where none was configured.")
+    signature: str | None = Field(description="Ed25519, over the hash.")
+
+    model_config = ConfigDict(json_schema_extra={"example": {
+        "number": 2, "first_position": 1001, "position": 2000, "root": HASH, "prev_hash": HASH,
+        "sealed_at": TIME, "hash": HASH, "key_id": None, "signature": None,
+    }})  # fmt: skip
+
+
+class SealList(BaseModel):
+    """Seals, in order."""
+
+    items: list[Seal]
+    next_cursor: str | None
+
+
 class RunHead(BaseModel):
     """Where a run stands."""
 

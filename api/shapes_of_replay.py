@@ -40,7 +40,7 @@ class RebuildReport(BaseModel):
 FINDING: dict[str, Any] = {
     "code": "table-differs", "position": 17, "run_id": RUN_ID, "version": 4,
     "detail": "runs.state of run_id nightly-42 is 'READY'; the log makes it 'PHASE_EXECUTION'.",
-    "remedy": "The log is right, the table is not: have it made anew with `runnotary rebuild`.",
+    "remedy": "Have it made anew with `runnotary rebuild`.",
     "table": "runs", "key": {"run_id": RUN_ID}, "column": "state", "expected": "PHASE_EXECUTION",
     "found": "READY",
     }  # fmt: skip

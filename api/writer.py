@@ -44,6 +44,8 @@ class Writer:
     engine: Engine
     settings: Settings
     now: Callable[[], datetime]
+    appended: Callable[[int], None]
+    """Told where the log ends, after each commit that appended to it."""
     _connection: Connection | None = None
     _runs: OrderedDict[str, Run] = field(default_factory=OrderedDict)
     _tail: Tail | None = None
@@ -99,6 +101,8 @@ class Writer:
         self._alone = book.found == self._tail
         self._tail = book.tail
         self._remember(book.runs)
+        if book.tail.position > book.found.position:
+            self.appended(book.tail.position)
 
     def _finish(
         self, connection: Connection, transaction: RootTransaction, book: Book, *, is_trusting: bool

@@ -187,8 +187,8 @@ RECORDED = {
     "correlation_id": "The header X-Correlation-ID of the request.",
     "causation_id": "The event that brought it about, in implied events and in phases made with their run.",
     "traceparent": "The header traceparent of the request.",
-    "hash": "The [seal](chain.md) of this event.",
-    "prev_hash": "The seal of the run's event before it; 64 zeros in the first.",
+    "hash": "The [hash](chain.md) of all that is said here but the position.",
+    "prev_hash": "The hash of the run's event before it; 64 zeros in the first.",
 }
 
 
@@ -483,7 +483,7 @@ REFUSALS: dict[str, tuple[Case, ...]] = {
         Case("The database cannot be reached, or cannot take anything.", unavailable.DatabaseDown()),
         Case(
             "Another program has changed the database, or the role of this one lacks rights.",
-            unavailable.DatabaseUnfit("Revision 0002, not 0001."),
+            unavailable.DatabaseUnfit("Revision 0003, not 0002."),
         ),
         Case("The connection to the database was lost while it committed.", unavailable.OutcomeUnknown()),
         Case("The service was told to stop.", unavailable.ShuttingDown()),

@@ -5,7 +5,7 @@ service is right; it is there for the day when something else writes.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection
 
@@ -21,6 +21,7 @@ VIOLATION = "integrity_constraint_violation"
 IMMUTABLE = {
     "events": "events are never changed or taken away; append an event that corrects",
     "commands": "commands are never changed or taken away; a key answers for ever",
+    "seals": "seals are never changed or taken away; they show what the log was",
 }
 MIGRATED = "legal_moves is written by migrations only; change domain/moves.py"
 
@@ -54,6 +55,26 @@ LEGAL = (
     "EXISTS (SELECT 1 FROM legal_moves WHERE event_type = NEW.type"
     f" AND state_before = coalesce({{condition}}, '{NONE}')"
     f" AND state_after = coalesce(NEW.state_after, '{QUARANTINED}'))"
+)
+
+LAST_SEAL = "FROM seals ORDER BY number DESC LIMIT 1"
+SEAL_RULES = (
+    (
+        "the seal's number is not the next one",
+        f"NEW.number IS DISTINCT FROM coalesce((SELECT number {LAST_SEAL}), 0) + 1",
+    ),
+    (
+        "the seal's stretch does not follow the one before",
+        f"NEW.first_position IS DISTINCT FROM coalesce((SELECT position {LAST_SEAL}), 0) + 1",
+    ),
+    (
+        "prev_hash is not the hash of the seal before",
+        f"NEW.prev_hash IS DISTINCT FROM coalesce((SELECT hash {LAST_SEAL}), '{NO_HASH}')",
+    ),
+    (
+        "a seal covers events that are in the log",
+        "NOT coalesce(NEW.position BETWEEN NEW.first_position AND (SELECT max(position) FROM events), FALSE)",
+    ),
 )
 
 # The row of a run or phase, and its last event.
@@ -121,6 +142,8 @@ def sqlite_log(_schema: str) -> Iterator[str]:
     for table, why in IMMUTABLE.items():
         for moment in ("UPDATE", "DELETE"):
             yield from sqlite_trigger(f"{table}_{moment.lower()}", moment, table, [(why, "1")])
+    rules = [(why, sqlite_condition(condition)) for why, condition in SEAL_RULES]
+    yield from sqlite_trigger("seals_insert", "INSERT", "seals", rules)
     taken = (IMMUTABLE["commands"], "EXISTS (SELECT 1 FROM commands WHERE key = NEW.key)")
     yield from sqlite_trigger("commands_insert", "INSERT", "commands", [taken])
     for moment in ("INSERT", "UPDATE", "DELETE"):
@@ -183,6 +206,12 @@ def postgresql_refusal(why: str) -> str:
     return f"RAISE EXCEPTION USING MESSAGE = '{PREFIX}{quoted(why)}', ERRCODE = '{VIOLATION}';"
 
 
+def postgresql_refusals(rules: Iterable[tuple[str, str]]) -> str:
+    """The statement that refuses on the first rule that hits."""
+    cases = " ELSIF ".join(f"{condition} THEN {postgresql_refusal(why)}" for why, condition in rules)
+    return f"IF {cases} END IF;"
+
+
 # Looked up step by step: measured at half the time of one query with these as subqueries.
 POSTGRESQL_FACTS = f"""
     SELECT coalesce(max(position), 0) INTO last_position FROM events;
@@ -200,10 +229,12 @@ POSTGRESQL_VARIABLES = """
 
 def postgresql_log(schema: str) -> Iterator[str]:
     """The guards of the log."""
-    rules = " ELSIF ".join(f"{cond} THEN {postgresql_refusal(why)}" for why, cond in EVENT_RULES)
-    body = f"{POSTGRESQL_FACTS} IF {rules} END IF; RETURN NEW;"
+    body = f"{POSTGRESQL_FACTS} {postgresql_refusals(EVENT_RULES)} RETURN NEW;"
     yield postgresql_function("runnotary_guard_event", POSTGRESQL_VARIABLES, body, schema)
     yield from postgresql_trigger("events_insert", "INSERT", f"{schema}.events", "runnotary_guard_event()")
+    body = f"{postgresql_refusals(SEAL_RULES)} RETURN NEW;"
+    yield postgresql_function("runnotary_guard_seal", "", body, schema)
+    yield from postgresql_trigger("seals_insert", "INSERT", f"{schema}.seals", "runnotary_guard_seal()")
     yield postgresql_function(
         "runnotary_refuse",
         "",

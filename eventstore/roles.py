@@ -7,6 +7,7 @@ from sqlalchemy import Connection, text
 GRANTS = {
     "events": "SELECT, INSERT",
     "commands": "SELECT, INSERT",
+    "seals": "SELECT, INSERT",
     "legal_moves": "SELECT",
     "alembic_version": "SELECT",
     "refusals": "SELECT, INSERT, DELETE",

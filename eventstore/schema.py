@@ -96,3 +96,17 @@ refusals = Table(
     Column("request_id", Text),
     Index(None, "run_id", "refusal_id"),
 )
+
+seals = Table(
+    "seals",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("first_position", Number, nullable=False),
+    Column("position", Number, nullable=False),
+    Column("root", Text, nullable=False),
+    Column("prev_hash", Text, nullable=False),
+    Column("sealed_at", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("key_id", Text),
+    Column("signature", Text),
+)

@@ -1,14 +1,15 @@
 """Append to the log and read it. Takes a connection; never commits."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from domain.envelopes import RecordedEvent
-from eventstore.schema import commands, events, refusals
+from eventstore.schema import commands, events, refusals, seals
+from eventstore.seals import Entry, Seal, stored
 from eventstore.statements import read, write
 
 COLUMNS = tuple(events.c)
@@ -26,6 +27,8 @@ _RUN = (
 )
 _COMMAND = select(commands).where(commands.c.key == bindparam("wanted"))
 _EVENT_ID = select(events.c.position).where(events.c.event_id == bindparam("wanted"))
+_LAST_SEAL = select(seals).order_by(seals.c.number.desc()).limit(1)
+_KEEP_SEAL = insert(seals)
 _KEEP_COMMAND = insert(commands)
 _KEEP_REFUSAL = (
     insert(refusals)
@@ -185,3 +188,31 @@ def oldest_refusal(connection: Connection) -> tuple[int, str] | None:
     query = select(refusals.c.refusal_id, refusals.c.refused_at).order_by(refusals.c.refusal_id).limit(1)
     row = connection.execute(query).first()
     return (row.refusal_id, row.refused_at) if row is not None else None
+
+
+def entries(connection: Connection, *, after: int, limit: int) -> list[Entry]:
+    """What a seal covers of at most `limit` events after a position, in order."""
+    query = select(events.c.position, events.c.hash, events.c.recorded_at)
+    query = query.where(events.c.position > after).order_by(events.c.position).limit(limit)
+    return [Entry(*row) for row in connection.execute(query)]
+
+
+def last_seal(connection: Connection) -> Seal | None:
+    """The newest seal."""
+    rows = read(connection, _LAST_SEAL)
+    return stored(dict(zip(seals.c.keys(), rows[0], strict=True))) if rows else None
+
+
+def page_of_seals(connection: Connection, *, after: int = 0, limit: int | None = None) -> list[Seal]:
+    """At most `limit` seals after a number, in order."""
+    query = select(seals).where(seals.c.number > after).order_by(seals.c.number).limit(limit)
+    return [stored(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def keep_seal(connection: Connection, seal: Seal) -> None:
+    """Keep a seal, for ever.
+
+    Raises:
+        the driver's IntegrityError: it does not follow the last one (see `eventstore.guards`).
+    """
+    write(connection, _KEEP_SEAL, [asdict(seal)])

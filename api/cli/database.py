@@ -15,6 +15,7 @@ from api.checks import unopened
 from api.cli.output import fail
 from api.settings import Settings
 from eventstore.database import UnusableDatabase, open_engine, open_to_read
+from eventstore.seals import UnusableKey
 
 
 def settings_from(**given: object) -> Settings:
@@ -52,10 +53,10 @@ def file_of(url: str) -> Path | None:
 
 @contextmanager
 def usable() -> Iterator[None]:
-    """What is wrong with the database is told in one line."""
+    """What is wrong with the database, or with the key for its seals, is told in one line."""
     try:
         yield
-    except UnusableDatabase as error:
+    except (UnusableDatabase, UnusableKey) as error:
         fail(str(error))
 
 

@@ -1,4 +1,4 @@
-"""What people see of runs, moves and refusals: made from the answers of the service."""
+"""What people see of runs, moves, refusals and seals: made from the answers of the service."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -212,3 +212,28 @@ def refusal_list(refusals: Iterable[Json], *, of_run: bool) -> Iterator[Renderab
         )
         yield indented(plain(each["detail"]), 4)
         yield indented(plain(f"remedy: {each['remedy']}"), 4)
+
+
+# --- seals ---
+
+SHORT = 16
+"""Digits of a hash that are enough for people."""
+
+
+def seal_list(seals: Iterable[Json]) -> Table:
+    """Seals, one a line."""
+    headings = (">seal", ">from", ">to", "sealed (UTC)", "hash", "signed by")
+    return table(
+        headings,
+        (
+            (
+                seal["number"],
+                f"{seal['first_position']:,}",
+                f"{seal['position']:,}",
+                seconds(seal["sealed_at"]),
+                seal["hash"][:SHORT],
+                seal["key_id"] or "nobody",
+            )
+            for seal in seals
+        ),
+    )

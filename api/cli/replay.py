@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from api.replay.report import Progress, Report
+    from eventstore.seals import Seal
 
 Json = Mapping[str, Any]
 
@@ -42,6 +45,13 @@ def verify(
         typer.Option(min=0, metavar="POSITION", help="What came after it, and the runs that it is about."),
     ] = 0,
     run: Annotated[str | None, typer.Option(metavar="RUN", help="Only this run.", callback=an_id)] = None,
+    seals: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A copy of the seals, as `seals --export` made it.")
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Whose signatures the copy is to bear: a public key in PEM."),
+    ] = None,
     as_json: AsJson = False,
     server: Server = None,
     database: Database = None,
@@ -50,8 +60,17 @@ def verify(
 
     Without --server it reads the database itself and changes nothing, also where nothing can be written.
     """
-    with steps(VERIFY, {"since": since, "run_id": run}, server, database) as told:
+    if run is not None and (since or seals):
+        raise typer.BadParameter(
+            "one run is verified whole, and no seal is about one run", param_hint="--run"
+        )
+    if key is not None and seals is None:
+        raise typer.BadParameter("it is for the seals of a copy: name it with --seals", param_hint="--key")
+    kept = read_seals(seals) if seals is not None else []
+    with steps(VERIFY, {"since": since, "run_id": run, "seals": kept}, server, database) as told:
         report = watched(told)
+    if key is not None:
+        report = with_signatures(report, kept, key)
     tell_report(report, "verified", as_json=as_json)
 
 
@@ -69,11 +88,49 @@ def rebuild(
     tell_report(report, "replayed", as_json=as_json)
 
 
+def read_seals(file: Path) -> "list[Seal]":
+    """The seals of a copy."""
+    from eventstore.seals import UnreadableSeals, read_file
+
+    try:
+        return read_file(file)
+    except UnreadableSeals as error:
+        fail(str(error))
+
+
+def with_signatures(report: Json, kept: "list[Seal]", file: Path) -> Json:
+    """The report with what is wrong with the signatures of a copy."""
+    from api.replay.findings import Finding
+    from eventstore.seals import UnusableKey
+    from eventstore.signing import PublicKey
+
+    try:
+        key = PublicKey.from_file(file)
+    except UnusableKey as error:
+        fail(str(error))
+    wrong = [
+        Finding(code="signature-wrong", detail=f"In the copy, {flaw}.", position=flaw.first_position).view()
+        for flaw in key.flaws_of(kept)
+    ]
+    found = sorted([*report["findings"], *wrong], key=lambda each: each["position"] or 0)
+    first = next((each["position"] for each in found if each["position"] is not None), None)
+    return {
+        **report,
+        "ok": not found,
+        "found": report["found"] + len(wrong),
+        "first_bad_position": first,
+        "findings": found,
+    }
+
+
 @contextmanager
 def steps(path: str, body: Json, server: str | None, database: str | None) -> Iterator[Iterator[Json]]:
     """The lines of a replay, by a server or in this process."""
     wanted = {name: value for name, value in body.items() if value}
     if server_of(server, database):
+        wanted |= {
+            name: [asdict(seal) for seal in value] for name, value in wanted.items() if name == "seals"
+        }
         with service(server, database) as at:
             yield at.lines(path, wanted)
         return
@@ -98,7 +155,8 @@ def verified(engine: "Engine", wanted: Json) -> Iterator[Json]:
         up_to_date(connection)
         if "run_id" in wanted and not store.read_run(connection, wanted["run_id"]):
             fail(f"The log has no run {wanted['run_id']!r}. `runnotary runs --q TEXT` finds runs.")
-    yield from told(verify(engine, **wanted))
+    asked = {"kept" if name == "seals" else name: value for name, value in wanted.items()}
+    yield from told(verify(engine, **asked))
 
 
 def rebuilt(engine: "Engine", wanted: Json) -> Iterator[Json]:

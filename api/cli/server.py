@@ -48,6 +48,7 @@ async def serving(config: Config, settings: Settings) -> None:
     app = config.app
     assert isinstance(app, FastAPI)  # noqa: S101  # see `configured`
     async with app.router.lifespan_context(app):
+        app.state.ledger.notary.watch()
         with bound(settings.host, settings.port) as listener:
             await server.serve(sockets=[listener])
 

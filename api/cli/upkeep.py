@@ -1,4 +1,4 @@
-"""Commands that look after the database itself: doctor, and db upgrade, guard, harden."""
+"""Commands that look after the database itself: doctor, and db upgrade, guard, seal, harden."""
 
 import json
 from dataclasses import asdict
@@ -70,6 +70,23 @@ def guard(database: Database = None) -> None:
         guards.protect_log(connection)
         guards.protect_states(connection)
     typer.echo(f"Put back: {', '.join(lost)}." if lost else "All guards were in place.")
+
+
+@db.command()
+def seal(database: Database = None) -> None:
+    """Seal what is not sealed yet. A service does so by itself, when it is time."""
+    from api.cli.database import engine_for, settings_for
+    from api.ledger import now
+    from api.notary import Notary, signer_of
+    from eventstore import store
+
+    with engine_for(database) as engine:
+        settings = settings_for(database, there=True)
+        notary = Notary(engine, settings, now, signer_of(settings))
+        with engine.connect() as connection:
+            up_to_date(connection)
+            end = store.tail(connection).position
+        typer.echo(f"Sealed up to position {notary.seal_to(end):,}.")
 
 
 @db.command()

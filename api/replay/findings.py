@@ -10,7 +10,11 @@ RESTORE = (
     "The log was changed behind the service's back. Keep this database as evidence, "
     "and restore the last export or backup that verifies."
 )
-REBUILD = "The log is right, the table is not: have it made anew with `runnotary rebuild`."
+REBUILD = "Where nothing is wrong with the log, the table is: have it made anew with `runnotary rebuild`."
+SEALS = (
+    "The seals themselves were changed, or made by somebody else. Compare with a copy that was kept "
+    "elsewhere: `runnotary verify --seals FILE`."
+)
 LOOK = "Nothing is wrong with the record: the machine of today differs from the one that took the event."
 
 REMEDIES: Mapping[str, str] = {
@@ -19,6 +23,10 @@ REMEDIES: Mapping[str, str] = {
     "chain-broken": RESTORE,
     "content-changed": RESTORE,
     "version-missing": RESTORE,
+    "seal-differs": RESTORE,
+    "log-cut-off": RESTORE,
+    "seal-broken": SEALS,
+    "signature-wrong": SEALS,
     "out-of-order": RESTORE,
     "unreadable": RESTORE,
     "state-before-differs": RESTORE,

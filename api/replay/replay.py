@@ -15,6 +15,7 @@ from api.replay.report import Progress, Report
 from api.replay.verify import verify
 from api.writer import unavailable
 from eventstore.database import open_to_read, reading
+from eventstore.seals import Seal
 from projections import ALL, runs
 from projections.fresh import TakenOver
 
@@ -42,7 +43,9 @@ class Replay:
                 for each in ALL
             ]
 
-    def verify(self, *, since: int = 0, run_id: str | None = None) -> Iterator[Progress | Report]:
+    def verify(
+        self, *, since: int = 0, run_id: str | None = None, kept: Sequence[Seal] = ()
+    ) -> Iterator[Progress | Report]:
         """Prove the record: how far it is, and in the end what was found. See `api.replay.verify`.
 
         Raises:
@@ -57,7 +60,7 @@ class Replay:
                     with reading(engine) as connection:
                         if runs.get(connection, run_id) is None:
                             raise run_not_found(connection, run_id)
-                yield from verify(engine, since=since, run_id=run_id)
+                yield from verify(engine, since=since, run_id=run_id, kept=kept)
             finally:
                 engine.dispose()
 

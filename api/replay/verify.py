@@ -11,13 +11,14 @@ from sqlalchemy.exc import DBAPIError
 import projections
 from api.replay.findings import Finding
 from api.replay.histories import histories, is_well_formed, understood
-from api.replay.positions import out_of_place
+from api.replay.order import Kept, Order, out_of_order
 from api.replay.report import Progress, Report
 from api.replay.workers import cores, spread
 from domain.envelopes import RecordedEvent
 from domain.run import Run, evolve
 from eventstore import guards, store
 from eventstore.database import open_to_read, reading
+from eventstore.seals import Seal
 from eventstore.shards import Named, Part, RowsByRun, can_be_named, rows, shards, touched
 from projections.compare import Difference, at, differences
 
@@ -46,11 +47,14 @@ class Verdict:
     findings: list[Finding]
 
 
-def verify(engine: Engine, *, since: int = 0, run_id: str | None = None) -> Iterator[Progress | Report]:
+def verify(
+    engine: Engine, *, since: int = 0, run_id: str | None = None, kept: Sequence[Seal] = ()
+) -> Iterator[Progress | Report]:
     """Verify the log, or what came after a position, or one run: how far it is, and in the end a report.
 
-    After a position, the runs that have events there are verified from their first. The engine reads only
-    (`eventstore.database.open_to_read`). What is appended meanwhile may be verified or not.
+    After a position, the runs that have events there are verified from their first. `kept` are seals from
+    outside that the log is to fit, beside its own. The engine only reads: `eventstore.database.open_to_read`.
+    What is appended meanwhile may be verified or not.
     """
     report = Report()
     with reading(engine) as connection:
@@ -65,47 +69,52 @@ def verify(engine: Engine, *, since: int = 0, run_id: str | None = None) -> Iter
         report.add(
             [Finding(code="tables-outdated", detail="The tables made from the log are of another shape.")]
         )
-    if run_id is None:
-        yield Progress("positions", 0, report.up_to - since)
-        report.add(whatever_the_text(positions_of, engine, since))
-    parts, total = whatever_the_text(parts_of, engine, since, run_id)
+    parts, total = whatever_the_text(parts_of, engine, since, run_id, kept)
     done = 0
-    yield Progress("runs", 0, total)
+    yield Progress("verify", 0, total)
     for verdict in spread(engine, verify_part if has_tables else verify_log, parts, cores(total)):
         report.add(verdict.findings)
         report.events += verdict.events
         report.runs += verdict.runs
         done += verdict.events
-        yield Progress("runs", done, max(total, done))
+        yield Progress("verify", done, max(total, done))
     yield report
 
 
-def positions_of(engine: Engine, since: int) -> list[Finding]:
-    """What is wrong with the log in commit order."""
-    with reading(engine) as connection:
-        return list(out_of_place(connection, since))
-
-
-def parts_of(engine: Engine, since: int, run_id: str | None) -> tuple[Sequence[Part], int]:
+def parts_of(
+    engine: Engine, since: int, run_id: str | None, kept: Sequence[Seal]
+) -> tuple[Sequence[Order | Part], int]:
     """The parts to verify, and about how many events they have."""
+    if run_id is not None:
+        return [Named((run_id,))], 0
     with reading(engine) as connection:
-        if run_id is not None:
-            return [Named((run_id,))], 0
+        own = store.page_of_seals(connection)
+        order = Order(since, [Kept("the database", own), *([Kept("the copy", kept)] if kept else ())])
         if since:
             names = tuple(filter(can_be_named, touched(connection, since)))
-            return [Named(names[i : i + NAMED]) for i in range(0, len(names), NAMED)], 0
+            return [order, *(Named(names[i : i + NAMED]) for i in range(0, len(names), NAMED))], 0
         cut = shards(connection, SHARD)
-        return cut, sum(shard.events for shard in cut)
+        return [order, *cut], sum(shard.events for shard in cut)
 
 
-def verify_part(engine: Engine, part: Part) -> Verdict:
+def verify_part(engine: Engine, part: Order | Part) -> Verdict:
     """Judge every event of these runs, and compare what they come to with the tables."""
+    if isinstance(part, Order):
+        return whatever_the_text(verify_order, engine, part)
     return whatever_the_text(verify_runs, engine, part, compare=True)
 
 
-def verify_log(engine: Engine, part: Part) -> Verdict:
+def verify_log(engine: Engine, part: Order | Part) -> Verdict:
     """Judge every event of these runs."""
+    if isinstance(part, Order):
+        return whatever_the_text(verify_order, engine, part)
     return whatever_the_text(verify_runs, engine, part, compare=False)
+
+
+def verify_order(engine: Engine, order: Order) -> Verdict:
+    """Look at the log in commit order."""
+    with reading(engine) as connection:
+        return Verdict(0, 0, list(out_of_order(connection, order)))
 
 
 def verify_runs(engine: Engine, part: Part, *, compare: bool) -> Verdict:

@@ -1,6 +1,6 @@
 """What callers ask a replay for."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
@@ -27,6 +27,10 @@ class Verification(Model):
         0, ge=0, le=2**62, description="What came after this position, and the runs that it is about."
     )
     run_id: IdText | None = Field(None, description="Only this run.")
+    seals: list[dict[str, Any]] = Field(
+        default_factory=list,
+        description="A copy of the seals, as GET /v1/seals shows them: the log is to fit it.",
+    )
 
 
 class Rebuilding(Model):

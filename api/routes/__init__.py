@@ -13,6 +13,7 @@ from api.routes import (
     replay,
     runs,
     schemas,
+    seals,
     story,
 )
 
@@ -24,6 +25,7 @@ ALL: tuple[APIRouter, ...] = (
     history.router,
     export.router,
     refusals.router,
+    seals.router,
     machine.router,
     schemas.router,
     replay.router,

@@ -1,10 +1,12 @@
 """Proving the record, and making the tables anew from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
+from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
@@ -19,7 +21,8 @@ from api.routes.documents import answers, body, streamed
 from api.shapes_of_replay import ProjectionList, RebuildReport, VerifyReport
 from domain.naming import valid_ids
 from domain.proposals import validated
-from domain.refusals import Refusal, RunNotFound
+from domain.refusals import InvalidBody, Refusal, RunNotFound
+from eventstore.seals import Seal, parse
 
 router = APIRouter(prefix="/v1", tags=["replay"])
 
@@ -59,7 +62,24 @@ async def verify(request: Request) -> Response:
     wanted = validated(Verification, await body_of(request))
     if wanted.run_id is not None:
         valid_ids(wanted.run_id, None)
-    return await told(request, ledger.replay.verify(since=wanted.since, run_id=wanted.run_id))
+    kept = [kept_seal(raw, i) for i, raw in enumerate(wanted.seals)]
+    return await told(request, ledger.replay.verify(since=wanted.since, run_id=wanted.run_id, kept=kept))
+
+
+def kept_seal(raw: Mapping[str, Any], place: int) -> Seal:
+    """A seal of the body.
+
+    Raises:
+        InvalidBody: it is none.
+    """
+    try:
+        return parse(orjson.dumps(raw))
+    except (ValidationError, TypeError) as error:
+        pointer, why = f"/seals/{place}", "it is no seal"
+        if isinstance(error, ValidationError):
+            first = error.errors(include_url=False)[0]
+            pointer, why = "/".join([pointer, *map(str, first["loc"])]), first["msg"]
+        raise InvalidBody([{"pointer": pointer, "detail": why}]) from None
 
 
 async def told(request: Request, steps: Iterator[Progress | Report]) -> Response:

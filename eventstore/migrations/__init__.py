@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from domain.moves import LEGAL_MOVES
+from eventstore.guards import protect_log
 from eventstore.schema import legal_moves
 
 
@@ -21,8 +22,9 @@ def config(connection: Connection | None = None) -> Config:
 
 
 def upgrade(connection: Connection) -> None:
-    """Bring the log to the newest revision, within this connection's transaction."""
+    """Bring the log to the newest revision, with its guards, within this connection's transaction."""
     command.upgrade(config(connection), "head")
+    protect_log(connection)
 
 
 def revision(connection: Connection) -> str | None:
@@ -43,7 +45,7 @@ def newest() -> str:
 
 
 def write_legal_moves(connection: Connection) -> None:
-    """Write the table of legal moves from `domain.moves`. For migrations, before the guards are in place."""
+    """Write the table of legal moves from `domain.moves`. For migrations, while no guard is on it."""
     connection.execute(legal_moves.delete())
     connection.execute(
         legal_moves.insert(),

@@ -7,7 +7,7 @@ import pytest
 from domain.states import RunState
 from tests.api.client import Client, next_path, refused, unused
 
-LISTS = ("/v1/runs", "/v1/events", "/v1/refusals")
+LISTS = ("/v1/runs", "/v1/events", "/v1/refusals", "/v1/seals")
 
 
 def listed(client: Client, **wanted: Any) -> list[str]:

@@ -61,7 +61,8 @@ def test_every_setting_is_listed() -> None:
     rows = []
     for name, field in Settings.model_fields.items():
         default = str(field.default).lower() if isinstance(field.default, bool) else field.default
-        rows.append(f"| `RUNNOTARY_{name.upper()}` | `{default}` | {field.description} |")
+        shown = "" if default is None else f"`{default}`"
+        rows.append(f"| `RUNNOTARY_{name.upper()}` | {shown} | {field.description} |")
     assert [line for line in README.splitlines() if line.startswith("| `RUNNOTARY_")] == rows
 
 

@@ -24,6 +24,7 @@ ALL = [
     "bisect",
     "propose",
     "refusals",
+    "seals",
     "verify",
     "rebuild",
     "machine",
@@ -32,8 +33,20 @@ ALL = [
     "restore",
     "doctor",
 ]
-OF_DATABASE = ["upgrade", "guard", "harden"]
-READING = ["runs", "show", "log", "audit", "moves", "refusals", "verify", "machine", "schema", "doctor"]
+OF_DATABASE = ["upgrade", "guard", "seal", "harden"]
+READING = [
+    "runs",
+    "show",
+    "log",
+    "audit",
+    "moves",
+    "refusals",
+    "seals",
+    "verify",
+    "machine",
+    "schema",
+    "doctor",
+]
 
 
 def test_every_command_is_listed_whole(runnotary: Any) -> None:

@@ -20,11 +20,12 @@ SHARING = (
     "how-to/ask-why-not",
     "how-to/ask-the-history",
     "reference/chain",
+    "reference/seals",
 )
 """Pages that speak of runs of their own, so that one server does for all."""
 
 BY_ITSELF = ("tutorial", "how-to/follow-the-log", "how-to/use-from-python")
-ELSEWHERE = ("how-to/run-on-postgresql", "how-to/back-up-and-restore")
+ELSEWHERE = ("how-to/run-on-postgresql", "how-to/back-up-and-restore", "how-to/keep-seals-outside")
 AS_RECIPES = ("how-to/add-an-event-type", "how-to/add-a-read-model")
 
 
@@ -115,6 +116,14 @@ def test_a_copy_is_the_database(kind: str, request: pytest.FixtureRequest, tmp_p
             assert ledger.run("kept") == kept
             (recorded,) = ledger.propose("kept", {"type": "run.execution_started"})
             assert recorded.event.position == kept["position"] + 1
+
+
+def test_seals_are_kept_outside(tmp_path: Path) -> None:
+    """Every block of the page prints what the page says, with the verifier of the other page at hand."""
+    (verifier,) = [block for block in blocks(DOCS / "reference/chain.md") if block.file == "verify.py"]
+    with Terminal(tmp_path) as terminal:
+        terminal.run_block(verifier)
+        terminal.run(DOCS / "how-to/keep-seals-outside.md")
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,7 @@ def test_every_message_of_the_database_is_documented(backend: str) -> None:
 def test_the_numbers_of_the_pages_are_those_of_the_code() -> None:
     """Figures that are written out by hand."""
     from api.book import REFUSED_LENGTH_MAX
+    from api.notary import CLOSE_SECONDS
     from eventstore.database import BUSY_SECONDS, READERS_MAX, WRITER_LOCK
 
     text = " ".join(page("database").split())
@@ -135,3 +136,7 @@ def test_the_numbers_of_the_pages_are_those_of_the_code() -> None:
     assert f"waits {BUSY_SECONDS} seconds" in text
     assert f"at most {READERS_MAX} connections" in text
     assert f"{REFUSED_LENGTH_MAX:,} characters" in text
+    text = " ".join(page("seals").split())
+    assert f"tries for {CLOSE_SECONDS} seconds at most" in text
+    assert f"events, {Settings.model_fields['seal_events'].default:,} unless" in text
+    assert f"covers, {Settings.model_fields['seal_seconds'].default} unless" in text

@@ -20,6 +20,7 @@ from typing import IO, Any, TypeVar
 from domain.run import Run, fold
 from eventstore import chain, store
 from eventstore.database import open_engine, reading
+from eventstore.seals import Comparison, flaws_of
 from projections import annotations, phases, runs
 
 T = TypeVar("T")
@@ -136,7 +137,7 @@ def at_once(jobs: Sequence[Callable[[], T]]) -> list[T]:
 
 
 def assert_sound(database_url: str) -> list[dict[str, Any]]:
-    """Positions and versions are dense, the chain holds, the tables are what the log makes; the log."""
+    """Positions and versions are dense, chain and seals hold, the tables are what the log makes; the log."""
     engine = open_engine(database_url)
     try:
         with reading(engine) as connection:
@@ -144,6 +145,11 @@ def assert_sound(database_url: str) -> list[dict[str, Any]]:
             assert [event.position for event in log] == list(range(1, len(log) + 1))
             by_run = sorted(log, key=lambda event: (event.run_id, event.version))
             assert list(chain.breaks(by_run)) == []
+            kept = store.page_of_seals(connection)
+            comparison = Comparison(kept)
+            for event in log:
+                comparison.feed(event.position, event.hash)
+            assert [*flaws_of(kept), *comparison.end()] == []
             folded: dict[str, Run] = {}
             for run_id, events in groupby(by_run, key=lambda event: event.run_id):
                 run = fold(events)

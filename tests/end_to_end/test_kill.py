@@ -16,6 +16,8 @@ from tests.databases import SERVER
 from tests.end_to_end.service import SECONDS, Answer, Server, ask, assert_sound, serving
 
 WRITERS = 6
+SEALED = {"seal_events": "20", "seal_seconds": "1"}
+"""How often the log is sealed, so that a process dies while it seals, too."""
 
 
 @dataclass
@@ -122,13 +124,13 @@ def test_what_was_acknowledged_survives_kill(database_url: str) -> None:
     """Killed three times under load and started again, the service has lost nothing and doubled nothing."""
     load = Load()
     for _ in range(3):
-        with serving(database_url) as server:
+        with serving(database_url, **SEALED) as server:
             load.send_again(server)
             with load.on(server):
                 load.wait_for(150)
                 server.kill()
         assert_kept(load, database_url)
-    with serving(database_url) as server:
+    with serving(database_url, **SEALED) as server:
         load.send_again(server)
         assert server.call("GET", "/readyz").status == 200
         with load.on(server):
@@ -141,7 +143,7 @@ def test_what_was_acknowledged_survives_sigterm(database_url: str) -> None:
     """Asked to end under load, the service ends with 0, and what it acknowledged is there."""
     load = Load()
     for _ in range(2):
-        with serving(database_url) as server:
+        with serving(database_url, **SEALED) as server:
             load.send_again(server)
             with load.on(server):
                 load.wait_for(100)
@@ -154,7 +156,7 @@ def test_what_was_acknowledged_survives_sigterm(database_url: str) -> None:
 def test_two_processes_take_turns_on_one_file(database_url: str) -> None:
     """A second process on the same SQLite file waits its turn, and a killed one leaves nothing locked."""
     load = Load()
-    with serving(database_url) as one, serving(database_url) as other:
+    with serving(database_url, **SEALED) as one, serving(database_url, **SEALED) as other:
         with load.on(one), load.on(other):
             load.wait_for(150)
             one.kill()
@@ -167,7 +169,7 @@ def test_two_processes_take_turns_on_one_file(database_url: str) -> None:
 def test_what_was_acknowledged_survives_lost_connections(database_url: str) -> None:
     """When PostgreSQL cuts every connection again and again, nothing is lost and nothing doubled."""
     load, cut = Load(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-    with serving(database_url) as server:
+    with serving(database_url, **SEALED) as server:
         with load.on(server), psycopg.connect(SERVER, autocommit=True) as postgresql:
             for _ in range(10):
                 load.wait_for(15)

@@ -68,6 +68,24 @@ def a_phase(verb: str = "INSERT INTO", rest: str = "", **changed: str) -> str:
     return f"{verb} phases ({', '.join(row)}) VALUES ({', '.join(row.values())}) {rest}"
 
 
+# The next seal, which the database would take.
+NEXT_SEAL = {
+    "number": "(SELECT max(number) + 1 FROM seals)",
+    "first_position": "(SELECT max(position) + 1 FROM seals)",
+    "position": "(SELECT max(position) FROM events)",
+    "root": f"'{'f' * 64}'",
+    "prev_hash": "(SELECT hash FROM seals ORDER BY number DESC LIMIT 1)",
+    "sealed_at": "'2026-11-22T10:00:00.000000Z'",
+    "hash": f"'{'f' * 64}'",
+}
+
+
+def a_seal(verb: str = "INSERT INTO", rest: str = "", **changed: str) -> str:
+    """The statement that keeps the next seal, changed here and there."""
+    seal = NEXT_SEAL | changed
+    return f"{verb} seals ({', '.join(seal)}) SELECT {', '.join(seal.values())} {rest}"
+
+
 KEPT, ANSWERED, MIGRATED = "events are never", "a key answers for ever", "written by migrations only"
 POSITION, VERSION, TAKEN = "position is not the next", "version is not the next", "event_id"
 HASH, NAMED, BEFORE_RUN = "not the hash of the run's last", "names its phase", "before its run has one"
@@ -77,6 +95,8 @@ NO_RUN, NO_PHASE = "no event made this row of runs", "no event made this row of 
 RUN_KEY, PHASE_KEY = "row of runs keeps its key", "row of phases keeps its key"
 RUN_STAYS, PHASE_STAYS = "row of runs stays while", "row of phases stays while"
 TRUNCATED = "stay while they have events"
+SEALED, NUMBER, STRETCH = "seals are never", "number is not the next", "stretch does not follow"
+SEAL_HASH, COVERED = "not the hash of the seal before", "covers events that are in the log"
 
 EVERYWHERE = [
     (forged(type="'phase.annotated'", phase_id="''"), "a phase_id is not empty"),
@@ -164,6 +184,26 @@ EVERYWHERE = [
     ("DELETE FROM runs", RUN_STAYS),
     ("DELETE FROM runs WHERE run_id = 'demo'", RUN_STAYS),
     ("DELETE FROM phases", PHASE_STAYS),
+    # A seal stays, and follows the one before it.
+    ("UPDATE seals SET root = hash", SEALED),
+    ("UPDATE seals SET signature = 'x', key_id = 'x' WHERE number = 1", SEALED),
+    ("DELETE FROM seals", SEALED),
+    ("DELETE FROM seals WHERE number = (SELECT max(number) FROM seals)", SEALED),
+    (a_seal(number="(SELECT max(number) + 2 FROM seals)"), NUMBER),
+    (a_seal(number="(SELECT max(number) FROM seals)"), NUMBER),
+    (a_seal(number="1"), NUMBER),
+    (a_seal(number="NULL"), NUMBER),
+    (a_seal(number="1", rest="WHERE TRUE ON CONFLICT (number) DO UPDATE SET root = 'x'"), NUMBER),
+    (a_seal(number="1", rest="WHERE TRUE ON CONFLICT DO NOTHING"), NUMBER),
+    (a_seal(first_position="1"), STRETCH),
+    (a_seal(first_position="(SELECT max(position) + 2 FROM seals)"), STRETCH),
+    (a_seal(first_position="NULL"), STRETCH),
+    (a_seal(prev_hash=f"'{'0' * 64}'"), SEAL_HASH),
+    (a_seal(prev_hash="(SELECT prev_hash FROM seals ORDER BY number DESC LIMIT 1)"), SEAL_HASH),
+    (a_seal(prev_hash="NULL"), SEAL_HASH),
+    (a_seal(position="(SELECT max(position) + 1 FROM events)"), COVERED),
+    (a_seal(position="(SELECT max(position) FROM seals)"), COVERED),
+    (a_seal(position="NULL"), COVERED),
     # The rules themselves.
     ("INSERT INTO legal_moves VALUES ('run.created', 'GATE', 'READY')", MIGRATED),
     ("UPDATE legal_moves SET state_after = 'READY' WHERE event_type = 'run.created'", MIGRATED),
@@ -181,6 +221,10 @@ ON_SQLITE = [
     ("REPLACE INTO commands VALUES ('key:k1', '', '[]', '')", ANSWERED),
     ("INSERT OR IGNORE INTO commands VALUES ('key:k1', '', '[]', '')", ANSWERED),
     ("UPDATE OR REPLACE commands SET key = 'key:k1' WHERE key = 'event:e-1'", ANSWERED),
+    ("REPLACE INTO seals SELECT * FROM seals WHERE number = 1", NUMBER),
+    (a_seal("INSERT OR REPLACE INTO", number="1"), NUMBER),
+    (a_seal("INSERT OR IGNORE INTO", number="NULL"), NUMBER),
+    ("UPDATE OR REPLACE seals SET number = 1 WHERE number = 2", SEALED),
     ("REPLACE INTO legal_moves VALUES ('run.created', 'GATE', 'READY')", MIGRATED),
     ("INSERT OR IGNORE INTO legal_moves VALUES ('run.created', 'GATE', 'READY')", MIGRATED),
     (a_run("REPLACE INTO", state="'READY'"), RUN_STATE),
@@ -196,6 +240,8 @@ ON_POSTGRESQL = [
     ("TRUNCATE events", KEPT),
     ("TRUNCATE events, commands, runs, phases CASCADE", KEPT),
     ("TRUNCATE commands", ANSWERED),
+    ("TRUNCATE seals", SEALED),
+    (MERGE.format("seals", "DELETE"), SEALED),
     ("TRUNCATE legal_moves", MIGRATED),
     ("TRUNCATE runs", TRUNCATED),
     ("TRUNCATE ONLY phases", TRUNCATED),
@@ -208,16 +254,19 @@ ON_POSTGRESQL = [
 
 
 @pytest.fixture(scope="module")
-def history(backend: str, scratch_database: Scratch) -> Iterator[str]:
-    """A database with two runs: `demo` with two phases, one of them begun, and `other`."""
+def history(backend: str, scratch_database: Scratch, connect: Connect) -> Iterator[str]:
+    """Two runs, `demo` with two phases, one of them begun, and `other`; two seals, an event after them."""
     with scratch_database(backend) as url:
         with Ledger.open(Settings(database_url=url)) as ledger:
             ledger.create_run(
                 {"run_id": "demo", "phases": [{"phase_id": "p1"}, {"phase_id": "p2"}]}, Asked(key="k1")
             )
             ledger.propose("demo", {"type": "run.execution_started", "event_id": "e-1"})
+        with Ledger.open(Settings(database_url=url)) as ledger:
             ledger.propose("demo", {"type": "phase.started", "phase_id": "p1"})
             ledger.create_run({"run_id": "other", "state": "QUEUED"})
+        with closing(connect(url)) as raw:
+            raw.execute(forged(event_id="'unsealed'"))
         yield url
 
 
@@ -295,6 +344,7 @@ def test_what_the_attacks_change_would_be_taken_unchanged(history: str, connect:
         raw.execute("BEGIN")
         raw.execute(forged())
         raw.execute(forged(event_id="'forged-2'", prev_hash=NEXT["hash"]))
+        raw.execute(a_seal())
         raw.execute("UPDATE runs SET state = 'PHASE_EXECUTION', version = 9 WHERE run_id = 'demo'")
         raw.execute("UPDATE phases SET state = 'EXECUTING' WHERE phase_id = 'p1'")
         raw.execute("ROLLBACK")

@@ -3,6 +3,7 @@
 import multiprocessing
 from contextlib import closing
 from itertools import count
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, event, inspect
 
 import projections
+from api.checks import examine
 from api.ledger import Ledger
 from api.prepare import prepare
 from api.settings import Settings
-from eventstore import migrations
+from eventstore import migrations, roles
 from eventstore.database import open_engine
 from eventstore.schema import legal_moves, metadata
 from tests.databases import Connect, Digest
@@ -129,3 +131,40 @@ def test_a_migration_that_is_killed_leaves_nothing(new_database_url: str) -> Non
     assert found == [set()] * len(found)
     assert tables_of(engine) == {*metadata.tables, *NOT_OF_THE_LOG}
     engine.dispose()
+
+
+def test_a_log_from_before_there_were_seals_is_taken_over(
+    database_url: str, raw: Any, connect: Connect, digest: Digest
+) -> None:
+    """The table is made, all guards are there, roles may use it, and what was in the log before is sealed."""
+    role = f"runnotary_test_{token_hex(4)}"
+    is_postgresql = database_url.startswith("postgresql")
+    with Ledger.open(Settings(database_url=database_url)) as ledger:
+        ledger.create_run({"run_id": "old", "phases": [{}]})
+        if is_postgresql:
+            with ledger.engine.begin() as connection:
+                roles.harden(connection, role)
+    raw.execute("DROP TABLE seals")
+    raw.execute("UPDATE alembic_version SET version_num = '0001'")
+    before = digest(raw, "seals", "alembic_version")
+    try:
+        with Ledger.open(Settings(database_url=database_url)) as ledger:
+            assert [
+                check.detail for check in examine(ledger.engine) if not check.ok and check.stops_start
+            ] == []
+            assert ledger.seals(after=0, limit=9) == []
+            assert digest(raw, "seals", "alembic_version") == before
+            if is_postgresql:
+                raw.execute(f"SET ROLE {role}")
+                raw.execute("SELECT * FROM seals")
+                raw.execute("RESET ROLE")
+            ledger.propose("old", {"type": "run.execution_started"})
+        with Ledger.open(Settings(database_url=database_url)) as ledger:
+            assert [(seal.first_position, seal.position) for seal in ledger.seals(after=0, limit=9)] == [
+                (1, 3)
+            ]
+    finally:
+        if is_postgresql:
+            raw.execute("RESET ROLE")
+            raw.execute(f"DROP OWNED BY {role}")
+            raw.execute(f"DROP ROLE {role}")

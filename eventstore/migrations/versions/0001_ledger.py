@@ -1,9 +1,8 @@
-"""The log, the legal moves, the commands and the refusals, with their guards."""
+"""The log, the legal moves, the commands and the refusals."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from eventstore.guards import protect_log
 from eventstore.migrations import write_legal_moves
 
 revision = "0001"
@@ -76,4 +75,3 @@ def upgrade() -> None:
     )
     op.create_index("ix_refusals_run_id", "refusals", ["run_id", "refusal_id"])
     write_legal_moves(op.get_bind())
-    protect_log(op.get_bind())
