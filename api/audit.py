@@ -10,8 +10,7 @@ from sqlalchemy import Connection
 from api.views import event_view, refusal_view
 from domain.envelopes import RecordedEvent
 from domain.refusals import PhaseNotFound
-from domain.run import Run
-from domain.story import Attempt, Happening, Refused, Stay, Story, tell
+from domain.story import Attempt, Happening, Refused, Stay, Story, is_outside_moves, tell, why
 from domain.times import moment
 from eventstore import store
 
@@ -52,7 +51,7 @@ def story_view(story: Story, phase_id: str | None, since: str | None) -> dict[st
     for attempt in story.attempts:
         attempts.setdefault(attempt.phase_id, []).append(attempt_view(attempt))
     return {
-        "run": head_view(story.run, story.stays.get(None, ())),
+        "run": head_view(story),
         "phase_id": phase_id,
         "counts": story.counts,
         "refusals_since": since,
@@ -63,6 +62,7 @@ def story_view(story: Story, phase_id: str | None, since: str | None) -> dict[st
                 "name": phase.name,
                 "tier_id": phase.tier_id,
                 "state": phase.state,
+                "state_by": state_by_view(story.set_by[phase.phase_id]),
                 "max_attempts": phase.max_attempts,
                 "usage": phase.usage.counts(),
                 "attempts": attempts.get(phase.phase_id, []),
@@ -74,8 +74,9 @@ def story_view(story: Story, phase_id: str | None, since: str | None) -> dict[st
     }
 
 
-def head_view(run: Run, stays: Sequence[Stay]) -> dict[str, Any]:
+def head_view(story: Story) -> dict[str, Any]:
     """What there is to know of the run as a whole."""
+    run, set_by = story.run, story.set_by.get(None)
     took = None
     if run.started_at is not None and run.completed_at is not None:
         took = seconds(moment(run.completed_at) - moment(run.started_at))
@@ -85,6 +86,7 @@ def head_view(run: Run, stays: Sequence[Stay]) -> dict[str, Any]:
         "goal": run.goal,
         "labels": dict(run.labels),
         "state": run.state,
+        "state_by": state_by_view(set_by) if set_by is not None else None,
         "version": run.version,
         "head_hash": run.head_hash,
         "created_at": run.created_at,
@@ -99,23 +101,34 @@ def head_view(run: Run, stays: Sequence[Stay]) -> dict[str, Any]:
                 ("max_duration_minutes", minutes),
             )
         },
-        "states": [stay_view(stay) for stay in stays],
+        "states": [stay_view(stay) for stay in story.stays.get(None, ())],
     }
+
+
+def state_by_view(event: RecordedEvent) -> dict[str, Any]:
+    """The event that led to a state, and why."""
+    return {**by_view(event), "why": why(event)}
+
+
+def by_view(event: RecordedEvent) -> dict[str, Any]:
+    """An event by its version, and who it was."""
+    named = {"version": event.version, "type": event.type, "actor": event.actor}
+    return {**named, "outside_moves": is_outside_moves(event)}
 
 
 def entry_view(entry: Happening | Refused) -> dict[str, Any]:
     """An event or a refusal in its place."""
     if isinstance(entry, Mapping):
         return {"kind": "refusal", "at": entry["refused_at"], "refusal": refusal_view(entry)}
-    cause = entry.cause
+    event, cause = entry.event, entry.cause
     return {
         "kind": "event",
-        "at": entry.event.recorded_at,
-        "event": event_view(entry.event),
+        "at": event.recorded_at,
+        "event": event_view(event),
         "moved": entry.moved,
-        "outside_moves": entry.is_outside_moves,
+        "outside_moves": is_outside_moves(event),
         "spent_seconds": seconds(entry.spent) if entry.spent is not None else None,
-        "why": entry.why,
+        "why": why(event),
         "caused_by": {"version": cause.version, "type": cause.type} if cause is not None else None,
     }
 
@@ -126,9 +139,9 @@ def attempt_view(attempt: Attempt) -> dict[str, Any]:
     return {
         "attempt": attempt.number,
         "executor": attempt.executor,
-        "started_by": {"version": started.version, "type": started.type, "actor": started.actor},
+        "started_by": by_view(started),
         "started_at": started.recorded_at,
-        "ended_by": {"version": ended.version, "type": ended.type, "actor": ended.actor} if ended else None,
+        "ended_by": by_view(ended) if ended else None,
         "ended_at": ended.recorded_at if ended else None,
         "seconds": seconds(attempt.spent) if attempt.spent is not None else None,
         "outcome": attempt.outcome,

@@ -222,9 +222,11 @@ class Ledger:
 
         Raises:
             RunNotFound: there is none, and at_version is not 0.
-            InvalidBody: it cannot be understood as a whole, or the run has not come to that version.
+            InvalidBody, InvalidId, UnknownEvent: it cannot be understood as a whole, or the run has not come
+                to that version.
         """
         wanted = proposals.dry_run(body)
+        asked = list(proposals.to_rehearse(wanted, run_id))
         with self.reading() as connection:
             history = store.read_run(connection, run_id)
             if not history and wanted.at_version != 0:
@@ -234,7 +236,7 @@ class Ledger:
             raise InvalidBody([{"pointer": "/at_version", "detail": detail}])
         run = fold(history[: wanted.at_version]) or Run(run_id=run_id)
         at = max(stamp(datetime.now(UTC)), run.updated_at or "")
-        return rehearse(run, proposals.to_rehearse(wanted.events, run_id), at=at, atomic=wanted.atomic)
+        return rehearse(run, asked, at=at, atomic=wanted.atomic)
 
     def events_of(self, run_id: str, *, after_version: int, limit: int) -> list[dict[str, Any]]:
         """The events of a run after a version.

@@ -21,6 +21,7 @@ from api.shapes import (
 from api.shapes_of_moves import Moves, RefusalShown
 from domain.events.shared import RunConfig
 
+OUTSIDE = "Whether it is an import, a quarantine or a repair: no move, and not proposed."
 LATER = "2026-11-22T10:00:09.300000Z"
 
 
@@ -35,6 +36,13 @@ class EventBy(EventNamed):
     """An event of the run, by its version, and who it was."""
 
     actor: str
+    outside_moves: bool = Field(description=OUTSIDE)
+
+
+class StateBy(EventBy):
+    """The event that led to a state, and why."""
+
+    why: str | None
 
 
 class Entry(BaseModel):
@@ -44,9 +52,7 @@ class Entry(BaseModel):
     at: str = Field(description="When it was recorded, or refused.")
     event: Event | None = None
     moved: bool | None = Field(None, description="Whether the run or phase came into another state.")
-    outside_moves: bool | None = Field(
-        None, description="Whether it is an import, a quarantine or a repair: no move, and not proposed."
-    )
+    outside_moves: bool | None = Field(None, description=OUTSIDE)
     spent_seconds: float | None = Field(
         None, description="Time in the state that it ended; null: it ended none."
     )
@@ -93,6 +99,7 @@ class PhaseStory(BaseModel):
     name: str | None
     tier_id: str | None
     state: str | None
+    state_by: StateBy
     max_attempts: int
     usage: Usage
     attempts: list[AttemptShown]
@@ -121,6 +128,7 @@ class StoryOfRun(BaseModel):
     goal: str | None
     labels: dict[str, str]
     state: str | None
+    state_by: StateBy | None = Field(description="The event that led to this state.")
     version: int
     head_hash: str
     created_at: str
@@ -161,6 +169,10 @@ class Story(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {
         "run": {
             "run_id": RUN_ID, "goal": "Nightly", "labels": {"team": "core"}, "state": "PHASE_EXECUTION",
+            "state_by": {
+                "version": 3, "type": "run.execution_started", "actor": "planner", "outside_moves": False,
+                "why": None,
+            },
             "version": 4, "head_hash": "9f2c" * 16, "created_at": TIME, "started_at": LATER,
             "completed_at": None, "usage": USAGE,
             "caps": {
@@ -178,10 +190,16 @@ class Story(BaseModel):
         "timeline": [],
         "phases": [{
             "phase_id": PHASE_ID, "name": "Build", "tier_id": None, "state": "EXECUTING", "max_attempts": 5,
+            "state_by": {
+                "version": 4, "type": "phase.started", "actor": "builder-7", "outside_moves": False,
+                "why": None,
+            },
             "usage": USAGE, "states": [{"state": "EXECUTING", "times": 1, "seconds": 0.0, "since": LATER}],
             "attempts": [{
                 "attempt": 1, "executor": "builder-7",
-                "started_by": {"version": 4, "type": "phase.started", "actor": "builder-7"},
+                "started_by": {
+                    "version": 4, "type": "phase.started", "actor": "builder-7", "outside_moves": False,
+                },
                 "started_at": LATER, "ended_by": None, "ended_at": None, "seconds": None, "outcome": None,
                 "detail": None, "usage": USAGE,
             }],

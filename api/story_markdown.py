@@ -25,6 +25,7 @@ SPECIAL = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
 
 ENTITIES = {"&": "&amp;", "<": "&lt;"}
 QUARANTINED = "(quarantined)"
+OUTSIDE = "**outside the moves**"
 
 USAGE = ("tokens_used", "ci_runs_used", "minor_issues", "major_issues")
 NOTE = "Times are in UTC, by the clock of the service. An actor is who they say, unless marked verified."
@@ -59,8 +60,10 @@ def facts(story: Json) -> Iterator[tuple[str, str]]:
     run, counts = story["run"], story["counts"]
     caps, usage = run["caps"], run["usage"]
     for phase in story["phases"] if story["phase_id"] else ():
-        yield "Phase", ", ".join(filter(None, (state(phase["state"]), phase["name"] and text(phase["name"]))))
-    yield "Run", state(run["state"])
+        yield "Phase", state_since(phase)
+        if phase["name"]:
+            yield "Name", text(phase["name"])
+    yield "Run", state_since(run)
     if run["goal"]:
         yield "Goal", text(run["goal"])
     yield "Version", f"{run['version']:,}"
@@ -79,6 +82,18 @@ def facts(story: Json) -> Iterator[tuple[str, str]]:
     yield "Head hash", word(run["head_hash"])
 
 
+def state_since(told: Json) -> str:
+    """A state, and the event that led to it."""
+    if (event := told["state_by"]) is None:
+        return state(told["state"])
+    parts = [
+        f"{state(told['state'])} since **{event['version']}** {word(event['type'])} by {text(event['actor'])}"
+    ]
+    parts += [OUTSIDE] if event["outside_moves"] else []
+    parts += [f"says: {text(event['why'])}"] if event["why"] else []
+    return "; ".join(parts)
+
+
 def entry_line(entry: Json) -> str:
     """An event or a refusal, in one line."""
     return refusal_line(entry["refusal"]) if entry["kind"] == "refusal" else event_line(entry)
@@ -93,7 +108,7 @@ def event_line(entry: Json) -> str:
         after = f", after {span_of(entry['spent_seconds'])}" if entry["spent_seconds"] is not None else ""
         parts.append(f"{before}{state(event['state_after'])}{after}")
     if entry["outside_moves"]:
-        parts.append("**outside the moves**")
+        parts.append(OUTSIDE)
     if (cause := entry["caused_by"]) is not None:
         implied = "implied" if event["implied"] else "brought about"
         parts.append(f"{implied} by **{cause['version']}** {word(cause['type'])}")
@@ -123,10 +138,9 @@ def attempt_row(phase: Json, attempt: Json) -> Sequence[str]:
     ended, usage = attempt["ended_by"], attempt["usage"]
     outcome = "open"
     if ended is not None:
-        words = filter(None, (attempt["outcome"], attempt["detail"]))
-        outcome = (
-            text(": ".join(words)) if attempt["outcome"] else f"{word(ended['type'])} {text(' '.join(words))}"
-        )
+        said = [text(each) for each in (attempt["outcome"], attempt["detail"]) if each]
+        how = [] if attempt["outcome"] else [word(ended["type"])]
+        outcome = ": ".join([*how, *([OUTSIDE] if ended["outside_moves"] else []), *said])
     return (
         word(phase["phase_id"]),
         f"{attempt['attempt']} of {phase['max_attempts']:,}",

@@ -280,15 +280,24 @@ def dry_run(raw: Mapping[str, Any]) -> DryRun:
     return validated(DryRun, raw)
 
 
-def to_rehearse(raws: Sequence[Mapping[str, Any]], run_id: str) -> Iterator[Proposal | Refusal]:
-    """The events of a dry run, understood; in place of one that cannot be, why not."""
-    for raw in raws:
+def to_rehearse(wanted: DryRun, run_id: str) -> Iterator[Proposal | Refusal]:
+    """The events of a dry run, understood; in place of one that cannot be, why not.
+
+    Raises:
+        InvalidBody, InvalidId, UnknownEvent: they are atomic, and one of them cannot be understood: as in a
+            batch, none of the others is judged then.
+    """
+    for i, raw in enumerate(wanted.events):
         try:
             proposal = proposed_event(raw, run_id)
+            if proposal.event_id is not None:
+                raise InvalidBody([NO_EVENT_ID])
         except Refusal as refusal:
+            if wanted.atomic:
+                raise placed(refusal, f"/events/{i}") from None
             yield refusal
-            continue
-        yield proposal if proposal.event_id is None else InvalidBody([NO_EVENT_ID])
+        else:
+            yield proposal
 
 
 def validated(model: type[M], raw: Any, prefix: str = "") -> M:

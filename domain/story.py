@@ -44,16 +44,6 @@ class Happening:
     cause: RecordedEvent | None
     """The event of this run that brought it about."""
 
-    @property
-    def is_outside_moves(self) -> bool:
-        """Whether it set a state, or took one away, outside the moves."""
-        return self.event.type in RECORDED_BY_SERVICE
-
-    @property
-    def why(self) -> str | None:
-        """Why it happened, in the words that it came with."""
-        return words(self.event, WHY)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stay:
@@ -105,6 +95,8 @@ class Story:
     attempts: Sequence[Attempt]
     stays: Mapping[str | None, Sequence[Stay]]
     """By phase_id, in the order in which states were first entered; None is the run itself."""
+    set_by: Mapping[str | None, RecordedEvent]
+    """By phase_id, the event that led to the state in which the phase is now; None is the run itself."""
 
     @property
     def happenings(self) -> list[Happening]:
@@ -146,6 +138,7 @@ def tell(history: Sequence[RecordedEvent], refused: Iterable[Refused], phase_id:
                 cause=by_id.get(event.causation_id or ""),
             )
         )
+    mine = {None, phase_id} if phase_id is not None else courses.keys()
     end = history[-1].recorded_at if run.is_over else None
     return Story(
         run=run,
@@ -154,11 +147,8 @@ def tell(history: Sequence[RecordedEvent], refused: Iterable[Refused], phase_id:
             [each for each in refused if phase_id in (None, each["phase_id"])],
         ),
         attempts=[each for each in attempts.values() if phase_id in (None, each.phase_id)],
-        stays={
-            who: course.stays(end)
-            for who, course in courses.items()
-            if phase_id is None or who in (None, phase_id)
-        },
+        stays={who: course.stays(end) for who, course in courses.items() if who in mine},
+        set_by={who: course.entered[-1] for who, course in courses.items() if who in mine},
     )
 
 
@@ -167,7 +157,7 @@ def touches(happening: Happening, phase_id: str | None) -> bool:
     event = happening.event
     if phase_id is None or event.phase_id == phase_id:
         return True
-    decides = happening.moved or happening.is_outside_moves or event.type in HOLDS
+    decides = happening.moved or is_outside_moves(event) or event.type in HOLDS
     return event.phase_id is None and decides
 
 
@@ -188,23 +178,24 @@ def in_order(happenings: Iterable[Happening], refused: Iterable[Refused]) -> lis
 
 @dataclass(slots=True)
 class Course:
-    """The states that a run or phase came through so far, each with the time when it was entered."""
+    """The events that each led a run or phase into another state so far."""
 
-    entered: list[tuple[str | None, str]] = field(default_factory=list)
+    entered: list[RecordedEvent] = field(default_factory=list)
 
     def follow(self, event: RecordedEvent) -> timedelta | None:
         """Come into the state after this event; the time in the state that it ended, if it did."""
-        state, at = self.entered[-1] if self.entered else (None, None)
-        if at is not None and state == event.state_after:
+        last = self.entered[-1] if self.entered else None
+        if last is not None and last.state_after == event.state_after:
             return None
-        self.entered.append((event.state_after, event.recorded_at))
-        return moment(event.recorded_at) - moment(at) if at is not None else None
+        self.entered.append(event)
+        return between(last, event) if last is not None else None
 
     def stays(self, end: str | None) -> list[Stay]:
         """The time in each state. The last goes on, unless there is an end."""
         found: dict[str | None, Stay] = {}
-        ends = [at for _, at in self.entered[1:]]
-        for (state, since), until in zip(self.entered, [*ends, end], strict=True):
+        ends = [event.recorded_at for event in self.entered[1:]]
+        for event, until in zip(self.entered, [*ends, end], strict=True):
+            state, since = event.state_after, event.recorded_at
             stay = found.get(state) or Stay(state=state, times=0, spent=timedelta())
             if until is None:
                 found[state] = replace(stay, times=stay.times + 1, since=since)
@@ -250,7 +241,17 @@ def follow_attempt(
             attempts[key] = replace(attempts[key], usage=attempts[key].usage.plus(event.data))
 
 
-# --- words ---
+# --- what an event says ---
+
+
+def is_outside_moves(event: RecordedEvent) -> bool:
+    """Whether it set a state, or took one away, outside the moves."""
+    return event.type in RECORDED_BY_SERVICE
+
+
+def why(event: RecordedEvent) -> str | None:
+    """Why it happened, in the words that it came with."""
+    return words(event, WHY)
 
 
 def between(start: RecordedEvent, end: RecordedEvent) -> timedelta:
@@ -259,5 +260,5 @@ def between(start: RecordedEvent, end: RecordedEvent) -> timedelta:
 
 
 def words(event: RecordedEvent, names: Iterable[str]) -> str | None:
-    """The texts that the data of an event hold under these names."""
+    """The texts that the data of an event hold under these names, in one."""
     return "; ".join(filter(None, (said(event.data, name, str) for name in names))) or None

@@ -46,9 +46,9 @@ def story_page(story: Json, now: datetime) -> Iterator[RenderableType]:
     """The story of a run, or of one of its phases. What goes on has gone on until now."""
     yield pairs((name, value) for name, value in facts(story) if value not in (None, ""))
     if story["refusals_since"]:
-        since = seconds(story["refusals_since"])
+        oldest = seconds(story["refusals_since"])
         yield Text()
-        yield plain(f"Refusals from before {since} may be missing: only the newest are kept.")
+        yield plain(f"Refusals from before {oldest} may be missing: only the newest are kept.")
     yield Text()
     yield timeline_of(story["timeline"])
     if any(phase["attempts"] for phase in story["phases"]):
@@ -64,7 +64,9 @@ def facts(story: Json) -> Iterator[tuple[str, object]]:
     yield "run", run["run_id"]
     for phase in story["phases"] if story["phase_id"] else ():
         yield "phase", f"{phase['phase_id']} is {state_of(phase)}"
+        yield "", since(phase)
     yield "state", state_of(run)
+    yield "", since(run)
     yield "version", run["version"]
     yield "goal", run["goal"]
     yield "labels", ", ".join(f"{name}={value}" for name, value in run["labels"].items())
@@ -78,6 +80,20 @@ def facts(story: Json) -> Iterator[tuple[str, object]]:
         yield "minutes", f"{minutes['used']:,} of {minutes['cap']:,}"
     yield "told", ", ".join(f"{name}: {count:,}" for name, count in story["counts"].items())
     yield "head hash", run["head_hash"]
+
+
+def since(told: Json) -> str | None:
+    """The event that led to a state, and why."""
+    if (event := told["state_by"]) is None:
+        return None
+    why = f": {event['why']}" if event["why"] else ""
+    return f"since {named(event)} by {event['actor']}{why}"
+
+
+def named(event: Json) -> str:
+    """An event by its number; one that is no move is marked."""
+    mark = " (outside the moves)" if event["outside_moves"] else ""
+    return f"#{event['version']} {event['type']}{mark}"
 
 
 def timeline_of(entries: Iterable[Json]) -> Table:
@@ -121,9 +137,7 @@ def attempts_of(phases: Iterable[Json]) -> Table:
                 attempt["executor"] or attempt["started_by"]["actor"],
                 seconds(attempt["started_at"]),
                 span(timedelta(seconds=attempt["seconds"])) if attempt["ended_by"] else "",
-                f"#{attempt['ended_by']['version']} {attempt['ended_by']['type']}"
-                if attempt["ended_by"]
-                else "(open)",
+                named(attempt["ended_by"]) if attempt["ended_by"] else "(open)",
                 ": ".join(filter(None, (attempt["outcome"], attempt["detail"]))),
                 f"{attempt['usage']['tokens_used']:,}",
                 f"{attempt['usage']['ci_runs_used']:,}",

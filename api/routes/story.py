@@ -15,7 +15,7 @@ from api.story_markdown import MEDIA_TYPE, markdown
 from api.views import moves_view, run_view, would_view
 from domain.naming import valid_ids
 from domain.proposals import DryRun
-from domain.refusals import PhaseNotFound, RunNotFound
+from domain.refusals import PhaseNotFound, RunNotFound, UnknownEvent
 from domain.rehearsal import Rehearsal, Rehearsed
 
 router = APIRouter(prefix="/v1/runs/{run_id}")
@@ -48,7 +48,7 @@ def audit(
     "/dry-run",
     tags=["events"],
     openapi_extra=body(DryRun),
-    responses=answers({200: DryRunResult}, RunNotFound, takes_body=True),
+    responses=answers({200: DryRunResult}, RunNotFound, UnknownEvent, takes_body=True),
 )
 async def dry_run(run_id: str, request: Request) -> Response:
     """What would come of proposals, one after another. Nothing is recorded, not even a refusal."""

@@ -87,6 +87,10 @@ def test_the_head_tells_where_the_run_stands(client: Client, told: str) -> None:
     assert {name: head[name] for name in head if name in run} == {
         name: run[name] for name in head if name in run
     }
+    assert head["state_by"] == {
+        "version": 12, "type": "run.failed_environment", "actor": "anonymous", "outside_moves": False,
+        "why": "no disk",
+    }  # fmt: skip
     assert head["caps"]["token_cap"] == {"used": 70, "cap": 100}
     assert head["caps"]["max_phases"] == {"used": 2, "cap": 25}
     assert head["caps"]["max_duration_minutes"]["cap"] == 120
@@ -102,7 +106,9 @@ def test_attempts_are_told_with_their_ends(client: Client, told: str) -> None:
     first, second = phase["attempts"]
     assert (first["attempt"], first["executor"], first["started_by"]["actor"]) == (1, "b-7", "builder-7")
     assert (first["outcome"], first["detail"], first["usage"]["tokens_used"]) == ("CI_FAILED", "3 red", 70)
-    assert first["ended_by"] == {"version": 7, "type": "phase.failed", "actor": "anonymous"}
+    assert first["ended_by"] == {
+        "version": 7, "type": "phase.failed", "actor": "anonymous", "outside_moves": False,
+    }  # fmt: skip
     assert (second["attempt"], second["outcome"], second["detail"]) == (
         2,
         "RUN_FAILED",
@@ -161,6 +167,7 @@ def test_what_is_outside_the_moves_is_marked(
     client.record(run_id, "run.execution_started")
     story = audit(client, run_id)
     assert [entry["outside_moves"] for entry in story["timeline"]] == [True, True, False]
+    assert audit(client, run_id)["run"]["state_by"]["type"] == "run.execution_started"
     assert story["counts"]["repairs"] == 1
     lines = [line for line in as_markdown(client, run_id).splitlines() if line.startswith("- ")]
     assert ["**outside the moves**" in line for line in lines] == [True, True, False]
@@ -270,7 +277,9 @@ def test_a_phase_has_a_report_of_its_own(client: Client, told: str) -> None:
     """Its title names it, and its state is among the facts."""
     lines = as_markdown(client, told, phase_id="p1").splitlines()
     assert lines[0] == f"# Audit of run `{told}`, phase `p1`"
-    assert "| Phase | `FAILED` |" in lines
+    implied = "`FAILED` since **11** `phase.failed` by anonymous; says: RUN_FAILED; run.failed_environment"
+    assert f"| Phase | {implied} |" in lines
+    assert "| Run | `DONE_FAILED_ENVIRONMENT` since **12** " in "\n".join(lines)
     assert not [line for line in lines if "p2" in line]
 
 

@@ -79,7 +79,7 @@ def test_a_name_is_code_only_if_it_is_a_name(name: str) -> None:
 
 
 def written(client: Client, words: str) -> str:
-    """The report on a run in which everybody who may write something wrote this."""
+    """The reports on a run and its phase in which everybody who may write something wrote this."""
     said = words if words.strip() else f"{words}x"
     run_id = client.executing("p1", goal=said, labels={said[:100]: words})
     client.record(run_id, "phase.started", phase_id="p1", data={"executor": words, "reason": words})
@@ -94,7 +94,7 @@ def written(client: Client, words: str) -> str:
     ]
     for body in bodies:
         assert client.post(f"/v1/runs/{run_id}/events", json=body).status_code == 422
-    return as_markdown(client, run_id)
+    return as_markdown(client, run_id) + as_markdown(client, run_id, phase_id="p1")
 
 
 def frame(report: str) -> list[str]:

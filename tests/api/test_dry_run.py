@@ -104,6 +104,8 @@ def test_all_or_nothing_leaves_the_run_as_it_was(client: Client) -> None:
     told = dry_run(client, run_id, *events, atomic=True)
     assert [result["status"] for result in told["results"]] == [201, 409]
     assert (told["run"]["version"], told["run"]["held"]) == (3, False)
+    body = {"events": [*events, {"type": "run.heald"}], "atomic": True}
+    refused(client.post(f"/v1/runs/{run_id}/dry-run", json=body), 422, "unknown-event")
 
 
 def test_a_run_that_nobody_created_can_be_tried(client: Client) -> None:

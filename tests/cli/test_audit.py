@@ -29,7 +29,12 @@ def test_people_read_facts_a_timeline_attempts_and_times(told: Any) -> None:
     """Refusals stand among the events; attempts have their outcome, and what goes on its time so far."""
     parts = told("audit", "one").stdout.split("\n\n")
     facts, timeline, attempts, times = (part.splitlines() for part in parts)
-    assert facts[:3] == ["run        one", "state      PHASE_EXECUTION", "version    7"]
+    assert facts[:4] == [
+        "run        one",
+        "state      PHASE_EXECUTION",
+        "           since #3 run.execution_started by planner: all is there",
+        "version    7",
+    ]
     assert "told       events: 7, refusals: 1, attempts: 2, repairs: 0" in facts
     events = [line.split() for line in timeline[2:]]
     assert [words[0] for words in events if words[0].isdigit()] == list("1234567")
@@ -102,9 +107,10 @@ def test_what_is_outside_the_moves_is_marked(runnotary: Any, tmp_path: Any, reco
 
     with Ledger.open(Settings(database_url=f"sqlite:///{tmp_path}/runnotary.db")) as ledger:
         record(ledger, "old", ("run.imported", "GATE", None, {"state": "GATE"}))
-    for command in ("audit", "log"):
-        (line,) = [line for line in runnotary(command, "old").stdout.splitlines() if "run.imported" in line]
-        assert line.endswith("outside the moves")
+    for command, times in (("audit", 2), ("log", 1)):
+        lines = [line for line in runnotary(command, "old").stdout.splitlines() if "run.imported" in line]
+        assert len([line for line in lines if "outside the moves" in line]) == len(lines) == times
+    assert "since #1 run.imported (outside the moves) by tester\n" in runnotary("audit", "old").stdout
 
 
 def test_refusals_that_may_be_missing_are_said_to_be(runnotary: Any) -> None:

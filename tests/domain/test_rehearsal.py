@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from domain.decide import OF_OPEN_ATTEMPT, blocker, repeats
 from domain.envelopes import Proposal, RecordedEvent
 from domain.moves import shortest_path
-from domain.proposals import proposed_event, to_rehearse
+from domain.proposals import DryRun, proposed_event, to_rehearse
 from domain.refusals import AttemptRequired, InvalidBody, PhasesOpen, Refusal, RunNotExecuting, RunNotFound
 from domain.rehearsal import Rehearsal, rehearse, walk
 from domain.run import Annotation, Phase, Run
@@ -148,15 +148,23 @@ def test_a_run_can_be_made_up_from_nothing() -> None:
 )
 def test_what_cannot_be_understood_is_a_refusal_in_its_place(raw: dict[str, Any]) -> None:
     """It is refused as it would be, and those around it are judged."""
-    made = list(to_rehearse([{"type": "run.created"}, raw, {"type": "run.held"}], RUN_ID))
+    made = list(to_rehearse(DryRun(events=[{"type": "run.created"}, raw, {"type": "run.held"}]), RUN_ID))
     assert isinstance(made[1], Refusal)
     told = rehearse(Run(run_id=RUN_ID), made, at=AT, atomic=False)
     assert outcomes(told) == ["run.created", type(made[1]), "run.held"]
 
 
+def test_what_is_atomic_is_understood_as_a_whole() -> None:
+    """As in a batch, what cannot be understood is told before anything is judged, with its place."""
+    events = [{"type": "run.succeeded"}, {"type": "run.held"}, {"type": "run.held", "event_id": "e-1"}]
+    with pytest.raises(InvalidBody) as refused:
+        list(to_rehearse(DryRun(events=events, atomic=True), RUN_ID))
+    assert [error["pointer"] for error in refused.value.errors] == ["/events/2/event_id"]
+
+
 def test_an_event_id_has_no_place_where_nothing_is_recorded() -> None:
     """Whether an id is taken is for the log to say, so none is accepted, and the refusal points at it."""
-    (refusal,) = to_rehearse([{"type": "run.held", "event_id": "e-1"}], RUN_ID)
+    (refusal,) = to_rehearse(DryRun(events=[{"type": "run.held", "event_id": "e-1"}]), RUN_ID)
     assert isinstance(refusal, InvalidBody)
     assert [error["pointer"] for error in refusal.errors] == ["/event_id"]
 

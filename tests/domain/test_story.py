@@ -12,7 +12,7 @@ from domain.envelopes import RecordedEvent
 from domain.moves import RECORDED_BY_SERVICE
 from domain.run import fold
 from domain.states import ATTEMPT_OPEN
-from domain.story import Attempt, Happening, Refused, Stay, tell
+from domain.story import Attempt, Happening, Refused, Stay, is_outside_moves, tell, why
 from domain.times import moment
 from tests.domain.conftest import UNHURRIED, WORKING, Given, Story
 from tests.domain.steps import steps
@@ -61,7 +61,7 @@ def test_an_event_says_why(given: Given) -> None:
     story = given(*WORKING, ("phase.failed p1 1", {"outcome": "CI_FAILED", "detail": "3 red", "reason": "r"}))
     story.recorded("run.annotated", "PHASE_EXECUTION", "PHASE_EXECUTION", text=["no", "text"])
     told = tell(story.events, []).happenings
-    assert [each.why for each in told[-3:]] == [None, "CI_FAILED; 3 red; r", None]
+    assert [why(each.event) for each in told[-3:]] == [None, "CI_FAILED; 3 red; r", None]
 
 
 def caused(event: RecordedEvent, event_id: str) -> RecordedEvent:
@@ -89,7 +89,14 @@ def test_what_set_a_state_outside_the_moves_is_marked(given: Given) -> None:
         )
     story.recorded("phase.quarantined", None, None, phase="p2")
     told = tell(story.events, [])
-    assert [each.is_outside_moves for each in told.happenings] == [False, False, True, True, True, True]
+    assert [is_outside_moves(each.event) for each in told.happenings] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+        True,
+    ]
     assert told.counts == {"events": 6, "refusals": 0, "attempts": 1, "repairs": 2}
 
 
@@ -219,6 +226,7 @@ def test_every_story_adds_up(data: st.DataObject) -> None:
     assert told.stays.keys() == {None, *run.phases}
     for who, stays in told.stays.items():
         mine = [each for each in told.happenings if each.event.phase_id == who]
+        assert told.set_by[who] == [each.event for each in mine if each.moved][-1]
         adds_up(stays, mine, given.events[-1].recorded_at if run.is_over else None)
     assert [(a.phase_id, a.number) for a in sorted(told.attempts, key=lambda a: (a.phase_id, a.number))] == [
         (phase.phase_id, number)
@@ -233,7 +241,10 @@ def test_every_story_adds_up(data: st.DataObject) -> None:
             and each.number == run.phases[each.phase_id].attempt
         )
     assert all(used[phase.phase_id] <= phase.usage.tokens_used for phase in run.phases.values())
-    assert not {each.event.type for each in told.happenings if each.is_outside_moves} - RECORDED_BY_SERVICE
+    assert (
+        not {each.event.type for each in told.happenings if is_outside_moves(each.event)}
+        - RECORDED_BY_SERVICE
+    )
 
 
 def place(each: Happening | Refused) -> tuple[str, bool]:

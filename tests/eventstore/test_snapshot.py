@@ -80,7 +80,7 @@ def test_what_comes_later_is_not_in_it(filled: Ledger) -> None:
     reads: list[Iterator[Any]] = [whole.rows(), run_by_run(whole), whole.keys(), of_run.rows()]
     begun = [next(each) for each in reads]
     filled.propose("v-4", {"type": "run.held"}, Asked(key="a-later"))
-    filled.propose("z-later", {"type": "run.created"}, Asked(key="later"))
+    filled.propose("z-later", {"type": "run.created"}, Asked(key="z-later"))
     after = [[first, *rest] for first, rest in zip(begun, reads, strict=True)]
     assert after == before
     assert len(before[2]) == 23

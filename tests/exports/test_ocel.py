@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from api.exports.ocel import pieces
 from api.ledger import Ledger
 from api.settings import Settings
 from tests.carried import GOLDEN, Export, Live, Restore
@@ -142,3 +143,25 @@ def test_changes_are_told_once_and_at_their_time(written: Written) -> None:
             assert set(later) <= times
             pairs = pairwise(history)
             assert [one for one, other in pairs if one["value"] == other["value"]] == []
+
+
+def test_an_attempt_keeps_its_end(ledger: Ledger) -> None:
+    """What is told of an attempt after it is over does not give it the state of the next one."""
+    ledger.create_run({"run_id": "a", "phases": [{"phase_id": "p1"}]})
+    about = {"phase_id": "p1", "attempt": 1}
+    for body in (
+        {"type": "run.execution_started"},
+        {"type": "phase.started", "phase_id": "p1"},
+        {"type": "phase.failed", **about, "data": {"outcome": "CI_FAILED"}},
+        {"type": "phase.requeued", "phase_id": "p1"},
+        {"type": "phase.started", "phase_id": "p1"},
+        {"type": "phase.result_recorded", **about, "data": {"result": {}}},
+    ):
+        ledger.propose("a", body)
+    written = json.loads(b"".join(pieces(ledger.snapshot())))
+    states = {
+        each["id"]: [one["value"] for one in each["attributes"] if one["name"] == "state"]
+        for each in written["objects"]
+        if each["type"] == "attempt"
+    }
+    assert states == {"attempt:a/p1/1": ["EXECUTING", "FAILED"], "attempt:a/p1/2": ["EXECUTING"]}
