@@ -12,7 +12,7 @@ from typing import Any
 from jmespath.functions import Functions, signature
 from jmespath.visitor import Options, TreeInterpreter
 
-STEPS_MAX = 3_000_000
+STEPS_MAX = 2_000_000
 """Steps that an expression may take over a whole history: some seconds."""
 
 TEXT_MAX = 1_000_000
@@ -77,7 +77,7 @@ class Interpreter(TreeInterpreter):
     def visit(self, node: Any, *args: Any, **kwargs: Any) -> Any:
         """Work out a part of the expression."""
         result = super().visit(node, *args, **kwargs)
-        if id(node) in self._weighed:
+        if isinstance(result, (list, dict)) and id(node) in self._weighed:
             self._steps_left -= weight(result, self._steps_left)
         else:
             size = len(result) if isinstance(result, (str, list, dict)) else 0
