@@ -8,7 +8,7 @@ from functools import partial
 from sqlalchemy import Engine, select
 
 from api.exports import FORMATS, Format, blocks
-from api.exports.ndjson import FORMAT, NAMES, line
+from api.exports.ndjson import FORMAT, line
 from api.prepare import prepare
 from api.restore import restore
 from benchmarks.databases import postgresql, sqlite
@@ -19,6 +19,7 @@ from eventstore import chain
 from eventstore.database import open_engine, reading
 from eventstore.schema import events
 from eventstore.snapshot import Snapshot
+from eventstore.store import NAMES
 
 RUNS, EVENTS_OF_A_RUN, AT_ONCE = 1_000, 100, 10
 EVENTS = RUNS * EVENTS_OF_A_RUN

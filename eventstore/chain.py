@@ -169,6 +169,6 @@ def flaws(event: RecordedEvent, version: int, head: str) -> Mapping[str, str]:
         found["version-missing"] = f"follows version {version}"
     if event.prev_hash != head:
         found["chain-broken"] = "does not name the hash before it"
-    if not is_sealed:
+    if not is_sealed or not isinstance(event.version, int):
         found["content-changed"] = "is not what was hashed"
     return found

@@ -68,6 +68,10 @@ def connect_to_read(path: str) -> sqlite3.Connection:
     driver = sqlite3.connect(url, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
     try:
         driver.execute("SELECT 1 FROM sqlite_schema").fetchall()
+    except UnicodeDecodeError as error:  # of what SQLite says about names in the file
+        driver.close()
+        msg = f"{path} is damaged: SQLite cannot make out which tables it has. Restore a backup."
+        raise UnusableDatabase(msg) from error
     except sqlite3.OperationalError as error:
         driver.close()
         log = Path(f"{path}-wal")

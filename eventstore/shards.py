@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, bindparam, func, select
+from sqlalchemy import Connection, FromClause, Select, Table, bindparam, func, literal_column, select
 
 from eventstore import statements
 from eventstore.schema import events
@@ -72,26 +72,40 @@ class RowsByRun:
     """The rows of a table that has runs, run by run."""
 
     def __init__(self, table: Table) -> None:
-        key = table.c.run_id
-        query = select(*table.columns).order_by(*(c for c in (key, table.c.get("version")) if c is not None))
+        query = select(*table.columns)
         if table is events:
             query = query.where(events.c.position <= bindparam("up_to"))
-        self._from: Select[Any] = query.where(key >= bindparam("first"))
-        self._between = self._from.where(key < bindparam("end"))
-        self._of_one = query.where(key == bindparam("run_id"))
+        # Going along an index, SQLite takes from it what it holds, whatever a damaged row holds instead.
+        keys = table.alias("in_order")
+        same = literal_column("in_order.rowid") == literal_column(f"{table.name}.rowid")
+        self._queries = {
+            "postgresql": Queries(query, table),
+            "sqlite": Queries(query.join_from(keys, table, same), keys),
+        }
 
     def of(self, connection: Connection, part: Part, **bound: Any) -> Iterator[Sequence[Any]]:
         """Those of a part of the log, their columns in the order of the table."""
+        queries = self._queries[connection.dialect.name]
         match part:
             case Named():
                 for run_id in part.run_ids:
-                    yield from statements.stream(connection, self._of_one, run_id=run_id, **bound)
+                    yield from statements.stream(connection, queries.of_one, run_id=run_id, **bound)
             case Shard(end=None):
-                yield from statements.stream(connection, self._from, first=part.first, **bound)
+                yield from statements.stream(connection, queries.from_one, first=part.first, **bound)
             case Shard():
-                yield from statements.stream(
-                    connection, self._between, first=part.first, end=part.end, **bound
-                )
+                ends = {"first": part.first, "end": part.end}
+                yield from statements.stream(connection, queries.between, **ends, **bound)
+
+
+class Queries:
+    """A query for each kind of part: in the order of these keys, and limited by them."""
+
+    def __init__(self, query: Select[Any], keys: FromClause) -> None:
+        run_id = keys.c.run_id
+        query = query.order_by(*(c for c in (run_id, keys.c.get("version")) if c is not None))
+        self.of_one = query.where(run_id == bindparam("run_id"))
+        self.from_one = query.where(run_id >= bindparam("first"))
+        self.between = self.from_one.where(run_id < bindparam("end"))
 
 
 _EVENTS = RowsByRun(events)

@@ -35,7 +35,8 @@ def create(connection: Connection) -> None:
 
 def current(connection: Connection) -> bool:
     """Whether the tables are there, in the shape that this program works with."""
-    if not connection.dialect.has_table(connection, VERSIONS.name):
+    tables = (VERSIONS, *(each.TABLE for each in ALL))
+    if not all(connection.dialect.has_table(connection, table.name) for table in tables):
         return False
     found = {row.name: row.version for row in connection.execute(VERSIONS.select())}
     return found == {each.TABLE.name: each.VERSION for each in ALL}

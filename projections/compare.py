@@ -24,6 +24,11 @@ class Difference:
     found: Any
     """The value, or the row; None for a row that is missing."""
 
+    @property
+    def held(self) -> Any:
+        """What the table holds here: the row, or the value as a tuple of one; None where there is no row."""
+        return self.found if self.column is None else (self.found,)
+
 
 def differences(
     projection: ModuleType, run: Run | None, stored: Iterable[Sequence[Any]]
@@ -57,8 +62,8 @@ def keyed(table: Table, rows: Iterable[Sequence[Any]]) -> dict[tuple[Any, ...], 
 
 
 def at(projection: ModuleType, run: Run, difference: Difference) -> Any:
-    """What the log makes of the place of a difference, as of this run: the value, or the row, or None."""
+    """What the log makes of the place of a difference, as of this run: as `Difference.held`."""
     for row in projection.rows(run):
         if all(row[name] == value for name, value in difference.key.items()):
-            return row if difference.column is None else row[difference.column]
+            return row if difference.column is None else (row[difference.column],)
     return None

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    func,
     or_,
     select,
 )
@@ -115,6 +116,11 @@ def get(connection: Connection, run_id: str) -> dict[str, Any] | None:
     """A run as it stands."""
     found = connection.execute(select(TABLE).where(TABLE.c.run_id == run_id)).mappings().first()
     return shown(dict(found)) if found is not None else None
+
+
+def newest(connection: Connection) -> Any:  # a column may hold anything
+    """The greatest position of an event that the table has seen; None when it is empty."""
+    return connection.execute(select(func.max(TABLE.c.position))).scalar_one()
 
 
 def ids_starting_with(connection: Connection, text: str, limit: int | None = None) -> set[str]:

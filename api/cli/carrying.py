@@ -49,13 +49,13 @@ def export(
     FILE is put in place when it is whole; until then what was there stays.
     """
     from api.cli.calls import server_of, service
-    from api.cli.database import engine_for
+    from api.cli.database import engine_to_read
 
     if at := server_of(server, database):
         with service(at, None) as answering:
             length = written(counted(answering.file("/v1/export", format=form, run_id=run), file), file)
     else:
-        with engine_for(database) as engine:
+        with engine_to_read(database) as engine:
             length = written(pieces_from(engine, form, run, file), file)
     if file != STANDARD:
         typer.echo(f"{file}: {length:,} bytes.")

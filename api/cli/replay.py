@@ -147,14 +147,13 @@ def steps(path: str, body: Json, server: str | None, database: str | None) -> It
 def verified(engine: "Engine", wanted: Json) -> Iterator[Json]:
     """Verify in this process."""
     from api.cli.upkeep import up_to_date
-    from api.replay.verify import verify
-    from eventstore import store
+    from api.replay.verify import knows, verify
     from eventstore.database import reading
 
     with reading(engine) as connection:
         up_to_date(connection)
-        if "run_id" in wanted and not store.read_run(connection, wanted["run_id"]):
-            fail(f"The log has no run {wanted['run_id']!r}. `runnotary runs --q TEXT` finds runs.")
+    if "run_id" in wanted and not knows(engine, wanted["run_id"]):
+        fail(f"There is no run {wanted['run_id']!r}. `runnotary runs --q TEXT` finds runs.")
     asked = {"kept" if name == "seals" else name: value for name, value in wanted.items()}
     yield from told(verify(engine, **asked))
 

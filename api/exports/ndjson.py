@@ -11,12 +11,10 @@ from sqlalchemy import Boolean
 
 from eventstore.schema import events
 from eventstore.snapshot import Snapshot
+from eventstore.store import NAMES, TRUTH
 
 FORMAT = "runnotary.log.1"
 
-NAMES = [str(column.name) for column in events.c]
-TRUTH = {0: False, 1: True}
-"""SQLite keeps truth as a number. Another number than these is no truth, and stays what it is."""
 FLAGS = [str(column.name) for column in events.c if isinstance(column.type, Boolean)]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from domain.values import printable
@@ -10,12 +11,18 @@ RESTORE = (
     "The log was changed behind the service's back. Keep this database as evidence, "
     "and restore the last export or backup that verifies."
 )
-REBUILD = "Where nothing is wrong with the log, the table is: have it made anew with `runnotary rebuild`."
+REBUILD = (
+    "If nothing is found against the log, it is right and the table is not: "
+    "have it made anew with `runnotary rebuild`."
+)
 SEALS = (
     "The seals themselves were changed, or made by somebody else. Compare with a copy that was kept "
     "elsewhere: `runnotary verify --seals FILE`."
 )
-LOOK = "Nothing is wrong with the record: the machine of today differs from the one that took the event."
+LOOK = (
+    "If the machine was another when the event was taken, nothing is wrong with the record. "
+    "If it was not, somebody wrote the event past the guards: find out who."
+)
 
 REMEDIES: Mapping[str, str] = {
     "position-missing": RESTORE,
@@ -41,7 +48,7 @@ REMEDIES: Mapping[str, str] = {
 """Every code of a finding, and what to do about it."""
 
 KEPT = 1_000
-"""Findings that a report holds in full; the first by position. All are counted."""
+"""Findings that a report holds in full, the first of them. All are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +70,7 @@ class Finding:
             "code": self.code,
             "position": self.position,
             "run_id": shown(self.run_id),
-            "version": self.version,
+            "version": shown(self.version),
             "detail": printable(self.detail, 1_000),
             "remedy": REMEDIES[self.code],
             **told,
@@ -71,16 +78,28 @@ class Finding:
 
 
 def shown(value: Any) -> Any:
-    """A value of the database as JSON can hold it, whatever it is."""
-    if isinstance(value, str):
-        return printable(value, 2_000)
-    if isinstance(value, bytes):
-        return printable(repr(value), 2_000)
-    return value
+    """A value of the database, or a row of it, as JSON can hold it, whatever it is."""
+    match value:
+        case str():
+            return printable(value, 2_000)
+        case Mapping():
+            return {name: shown(each) for name, each in value.items()}
+        case float() if isfinite(value):
+            return value
+        case bool() | int() | None:
+            return value
+        case _:
+            return printable(repr(value), 2_000)
 
 
 def foremost(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings that a report holds, the first in the log first."""
-    no_place = 2**63
-    in_order = sorted(findings, key=lambda each: no_place if each.position is None else each.position)
-    return in_order[:KEPT]
+    """The findings that a report holds: first what is wrong with the log, in its order, then with the tables.
+
+    Where the log is not right, what the tables are to hold is not known.
+    """
+    return sorted(findings, key=place)[:KEPT]
+
+
+def place(finding: Finding) -> tuple[bool, bool, int]:
+    """Where a finding stands among others."""
+    return REMEDIES[finding.code] is REBUILD, finding.position is None, finding.position or 0

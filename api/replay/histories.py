@@ -11,9 +11,26 @@ import orjson
 from api.replay.findings import Finding
 from domain.envelopes import RecordedEvent
 from domain.events import EVENTS
-from domain.moves import LEGAL, QUARANTINED
+from domain.moves import LEGAL_MOVES, NONE, QUARANTINED, entity_of
 from domain.run import NO_HASH, Run, evolve
 from eventstore import chain, store
+
+LEGAL = frozenset(
+    (
+        move.event,
+        move.state_before,
+        None if move.state_after == QUARANTINED else move.state_after,
+        entity_of(move.event) == "run",
+    )
+    for move in LEGAL_MOVES
+)
+"""What an event may say, while its run or phase is in which state: its type, state after, whose it is."""
+
+STRAY = frozenset({"version-missing", "content-changed"})
+"""Flaws of an event that is neither in its place nor what was hashed: nothing follows it."""
+
+SHALLOW = 500
+"""Characters of a body that cannot be nested deeper than can be written again, into a table."""
 
 KINDS: Mapping[str, Any] = {n: kind for n, kind in get_type_hints(RecordedEvent).items() if n != "data"}
 _run_id = itemgetter(store.NAMES.index("run_id"))
@@ -45,17 +62,20 @@ def history(run_id: str, rows: Iterable[Sequence[Any]]) -> History:
     version, head, position = 0, NO_HASH, 0
     for row in rows:
         event, unread = understood(row)
-        flaws = chain.flaws(event, version, head) or unread
+        told.first = told.first or event.position
+        told.events += 1
+        flaws = chain.flaws(event, version, head)
         if flaws or unread or event.position <= position:
             flaws = {**flaws, **unread}
             if event.position <= position:
                 flaws["out-of-order"] = f"stands in the log before version {version}"
+            told.findings += found(event, flaws)
+            if flaws.keys() >= STRAY:
+                continue
         if not flaws or is_well_formed(event):
-            flaws = {**flaws, **misfits(told.run, event)}
+            if wrong := misfits(told.run, event):
+                told.findings += found(event, wrong)
             told.run = evolve(told.run, event)
-        told.findings += [found(code, event, why) for code, why in flaws.items()]
-        told.first = told.first or event.position
-        told.events += 1
         version, head, position = event.version, event.hash, event.position
     return told
 
@@ -64,14 +84,14 @@ def understood(row: Sequence[Any]) -> tuple[RecordedEvent, Mapping[str, str]]:
     """A row as an event; where its body cannot be read, as one that says nothing."""
     try:
         event = store.recorded(row)
-    except (orjson.JSONDecodeError, TypeError):
-        event = store.recorded((*row[: store.BODY], "{}", *row[store.BODY + 1 :]))._replace(
-            body=row[store.BODY]
-        )
-    else:
+        if len(event.body) > SHALLOW:
+            orjson.dumps(event.data)
         if isinstance(event.data, dict):
             return event, chain.SOUND
-    return event._replace(data={}), {"unreadable": "has a body that is no JSON object"}
+    except (orjson.JSONDecodeError, TypeError):
+        nothing = (*row[: store.BODY], "{}", *row[store.BODY + 1 :])
+        event = store.recorded(nothing)._replace(body=row[store.BODY])
+    return event._replace(data={}), {"unreadable": "has a body that is no JSON object, or one too deep"}
 
 
 def is_well_formed(event: RecordedEvent) -> bool:
@@ -81,26 +101,30 @@ def is_well_formed(event: RecordedEvent) -> bool:
 
 def misfits(run: Run, event: RecordedEvent) -> Mapping[str, str]:
     """What the machine says against an event that follows this run."""
-    is_of_run = event.phase_id is None
-    condition = run.condition if is_of_run else run.condition_of(str(event.phase_id))
-    if (event.type, condition, event.state_after or QUARANTINED) in LEGAL:
-        phase = None if is_of_run else run.phases.get(str(event.phase_id))
-        state = run.state if is_of_run else phase.state if phase else None
-        if event.state_before == state:
-            return chain.SOUND
-        return {"state-before-differs": f"says that it was {event.state_before}, and it was {state}"}
+    phase_id = event.phase_id
+    of = run if phase_id is None else run.phases.get(phase_id)
+    condition = of.condition if of else NONE
+    if (event.type, condition, event.state_after, phase_id is None) in LEGAL:
+        if event.state_before != (of.state if of else None):
+            return {"state-before-differs": f"says that it was {event.state_before}, and it was {condition}"}
+        if of is None and not (run.version and phase_id):
+            return {"illegal-move": f"adds phase {phase_id!r}, which has no name or no run"}
+        return chain.SOUND
     if event.type not in EVENTS:
         return {"unknown-event": f"is of a type that this program does not know: {event.type}"}
     return {"illegal-move": f"leads from {condition} to {event.state_after}, which {event.type} may not"}
 
 
-def found(code: str, event: RecordedEvent, why: str) -> Finding:
-    """A finding about an event."""
-    return Finding(
-        code=code,
-        detail=f"Version {event.version} of run {event.run_id} {why}.",
-        position=event.position,
-        run_id=event.run_id,
-        version=event.version,
-        facts={"phase_id": event.phase_id, "type": event.type},
-    )
+def found(event: RecordedEvent, flaws: Mapping[str, str]) -> list[Finding]:
+    """The findings about an event."""
+    return [
+        Finding(
+            code=code,
+            detail=f"Version {event.version} of run {event.run_id} {why}.",
+            position=event.position,
+            run_id=event.run_id,
+            version=event.version,
+            facts={"phase_id": event.phase_id, "type": event.type},
+        )
+        for code, why in flaws.items()
+    ]

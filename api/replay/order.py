@@ -51,7 +51,7 @@ def out_of_order(connection: Connection, order: Order) -> Iterator[Finding]:
                 detail=f"The event at position {position} was recorded at {recorded_at}, before {at}.",
                 position=position,
             )
-        end, at = position, max(at, str(recorded_at))
+        end, at = position, str(recorded_at)
         for _, comparison in compared:
             comparison.feed(position, sealed)
     for kept, comparison in compared:

@@ -12,11 +12,11 @@ from api.missing import run_not_found
 from api.replay.rebuild import rebuild
 from api.replay.refusals import RebuildTakenOver, ReplayUnderWay
 from api.replay.report import Progress, Report
-from api.replay.verify import verify
+from api.replay.verify import knows, verify
 from api.writer import unavailable
 from eventstore.database import open_to_read, reading
 from eventstore.seals import Seal
-from projections import ALL, runs
+from projections import ALL
 from projections.fresh import TakenOver
 
 
@@ -56,10 +56,9 @@ class Replay:
         with self._one_at_a_time(), told_if_unavailable():
             engine = open_to_read(self._engine.url.render_as_string(hide_password=False))
             try:
-                if run_id is not None:
+                if run_id is not None and not knows(engine, run_id):
                     with reading(engine) as connection:
-                        if runs.get(connection, run_id) is None:
-                            raise run_not_found(connection, run_id)
+                        raise run_not_found(connection, run_id)
                 yield from verify(engine, since=since, run_id=run_id, kept=kept)
             finally:
                 engine.dispose()

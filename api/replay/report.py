@@ -32,7 +32,7 @@ class Report:
     found: int = 0
     """How many findings there are, also those that are not kept."""
     findings: list[Finding] = field(default_factory=list)
-    """The first of them in the log."""
+    """The first of them: see `api.replay.findings.foremost`."""
 
     def add(self, findings: Iterable[Finding]) -> None:
         """Take these findings in."""
@@ -43,7 +43,7 @@ class Report:
 
     @property
     def first_bad_position(self) -> int | None:
-        """Where the log or what was made of it first goes wrong; None where it does not, or has no place."""
+        """Where the log first goes wrong or, if it does not, where a table first parts from it."""
         return next((each.position for each in self.findings if each.position is not None), None)
 
     def view(self) -> dict[str, Any]:

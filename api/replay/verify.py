@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, literal, select
 from sqlalchemy.exc import DBAPIError
 
 import projections
@@ -18,6 +18,7 @@ from domain.envelopes import RecordedEvent
 from domain.run import Run, evolve
 from eventstore import guards, store
 from eventstore.database import open_to_read, reading
+from eventstore.schema import events
 from eventstore.seals import Seal
 from eventstore.shards import Named, Part, RowsByRun, can_be_named, rows, shards, touched
 from projections.compare import Difference, at, differences
@@ -52,23 +53,13 @@ def verify(
 ) -> Iterator[Progress | Report]:
     """Verify the log, or what came after a position, or one run: how far it is, and in the end a report.
 
-    After a position, the runs that have events there are verified from their first. `kept` are seals from
-    outside that the log is to fit, beside its own. The engine only reads: `eventstore.database.open_to_read`.
-    What is appended meanwhile may be verified or not.
+    After a position, the runs that have events there are verified from their first; of one run, the order of
+    the log is not looked at. `kept` are seals from outside that the log is to fit, beside its own. The engine
+    only reads: `eventstore.database.open_to_read`. What is appended meanwhile may be verified or not.
     """
     report = Report()
-    with reading(engine) as connection:
-        report.up_to = store.tail(connection).position
-        has_tables = projections.current(connection)
-        lost = sorted(guards.missing(connection))
-    if lost:
-        report.add(
-            [Finding(code="guards-missing", detail=f"The database has lost guards: {', '.join(lost)}.")]
-        )
-    if not has_tables:
-        report.add(
-            [Finding(code="tables-outdated", detail="The tables made from the log are of another shape.")]
-        )
+    report.up_to, has_tables, found = whatever_the_text(state_of, engine)
+    report.add(found)
     parts, total = whatever_the_text(parts_of, engine, since, run_id, kept)
     done = 0
     yield Progress("verify", 0, total)
@@ -81,6 +72,36 @@ def verify(
     yield report
 
 
+def knows(engine: Engine, run_id: str) -> bool:
+    """Whether there is anything about a run, in the log or in a table made from it."""
+    with reading(engine) as connection:
+        tables = [each.TABLE for each in projections.ALL] if projections.current(connection) else []
+        return any(
+            connection.execute(select(literal(1)).where(table.c.run_id == run_id).limit(1)).first()
+            for table in (events, *tables)
+        )
+
+
+def state_of(engine: Engine) -> tuple[int, bool, list[Finding]]:
+    """Where the log ends, whether there are tables to compare with it, and what is wrong with the whole."""
+    with reading(engine) as connection:
+        up_to = store.tail(connection).position
+        has_tables = projections.current(connection)
+        lost = sorted(guards.missing(connection))
+        seen = projections.runs.newest(connection) if has_tables else None
+    found = []
+    if lost:
+        detail = f"The database has lost guards: {', '.join(lost)}."
+        found.append(Finding(code="guards-missing", detail=detail))
+    if not has_tables:
+        detail = "The tables made from the log are of another shape."
+        found.append(Finding(code="tables-outdated", detail=detail))
+    if isinstance(seen, int) and seen > up_to:
+        detail = f"There is no event at position {up_to + 1}; the tables have seen the one at {seen}."
+        found.append(Finding(code="position-missing", detail=detail, position=up_to + 1))
+    return up_to, has_tables, found
+
+
 def parts_of(
     engine: Engine, since: int, run_id: str | None, kept: Sequence[Seal]
 ) -> tuple[Sequence[Order | Part], int]:
@@ -90,8 +111,9 @@ def parts_of(
     with reading(engine) as connection:
         own = store.page_of_seals(connection)
         order = Order(since, [Kept("the database", own), *([Kept("the copy", kept)] if kept else ())])
-        if since:
-            names = tuple(filter(can_be_named, touched(connection, since)))
+        names = tuple(touched(connection, since)) if since else ()
+        # No query finds an id that is no text: where one is there, every run is looked at.
+        if since and all(map(can_be_named, names)):
             return [order, *(Named(names[i : i + NAMED]) for i in range(0, len(names), NAMED))], 0
         cut = shards(connection, SHARD)
         return [order, *cut], sum(shard.events for shard in cut)
@@ -197,14 +219,14 @@ def parting(connection: Connection, run_id: str, difference: Difference) -> Reco
     """
     projection, run = PROJECTIONS[difference.table], Run(run_id=run_id)
     before = made = first = None
-    was_right = difference.found is None
+    was_right = difference.held is None
     for row in rows(connection, Named((run_id,))):
         event, _ = understood(row)
         if not is_well_formed(event):
             continue
         run = evolve(run, event)
         value = at(projection, run, difference)
-        if value == difference.found:
+        if value == difference.held:
             was_right, first = True, None
         elif first is None:
             first = event

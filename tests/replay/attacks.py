@@ -1,0 +1,465 @@
+"""What whoever gets past the guards may do to the record, and what `verify` is to say of it.
+
+An attack returns the position that is to be named first; None where none can be.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from domain.envelopes import RecordedEvent
+from domain.run import NO_HASH
+from eventstore import chain
+from tests.replay.logs import TABLES, Log
+
+RUN = "story-1"
+"""A long run in the middle of the log."""
+
+Do = Callable[[Log], int | None]
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One way to tamper with the record."""
+
+    name: str
+    do: Do
+    finds: frozenset[str]
+    """The codes of what is found; none where only somebody who kept a hash elsewhere can tell."""
+    guards_are_put_back: bool = True
+
+
+ATTACKS: list[Attack] = []
+
+
+def attack(*finds: str, **how: Any) -> Callable[[Do], Do]:
+    """The row of an attack: what is found of it."""
+
+    def added(do: Do) -> Do:
+        ATTACKS.append(Attack(do.__name__.replace("_", " "), do, frozenset(finds), **how))
+        return do
+
+    return added
+
+
+def chained(events: Iterable[RecordedEvent], head: str = NO_HASH) -> list[RecordedEvent]:
+    """These events with the hashes that fit them, as whoever knows the format can make them."""
+    made: list[RecordedEvent] = []
+    for event in events:
+        named = event._replace(prev_hash=made[-1].hash if made else head)
+        made.append(named._replace(hash=chain.hash_of(named)))
+    return made
+
+
+def next_of(log: Log, run_id: str, **values: Any) -> RecordedEvent:
+    """An event with these values that fits the end of a run, and of the log."""
+    last = log.run(run_id)[-1]
+    fitting = {
+        "position": len(log.events) + 1,
+        "event_id": "forged",
+        "version": last.version + 1,
+        "state_before": last.state_after,
+        "state_after": last.state_after,
+        "recorded_at": log.events[-1].recorded_at,
+    }
+    return chained([last._replace(**{**fitting, **values})], last.hash)[0]
+
+
+# --- the log: what was recorded is taken away, put in, or moved ---
+
+
+def kind(log: Log, event_type: str, run_id: str = RUN) -> RecordedEvent:
+    """The first event of this type in a run."""
+    return next(event for event in log.run(run_id) if event.type == event_type)
+
+
+def renumbered(log: Log, positions: Iterable[tuple[int, int]]) -> None:
+    """Move events to other positions, all at once."""
+    moves = list(positions)
+    for old, new in moves:
+        log.change("UPDATE events SET position = ? WHERE position = ?", -new, old)
+    log.change("UPDATE events SET position = -position WHERE position < 0")
+
+
+@attack("position-missing", "version-missing", "chain-broken", "row-too-many")
+def an_event_is_taken_out_of_the_middle_of_a_run(log: Log) -> int:
+    event = kind(log, "phase.annotated")
+    log.change("DELETE FROM events WHERE position = ?", event.position)
+    return event.position
+
+
+@attack("position-missing")
+def the_last_event_of_a_run_is_taken_away_and_the_tables_follow(log: Log) -> int:
+    event = log.run(RUN)[-1]
+    log.change("DELETE FROM events WHERE position = ?", event.position)
+    log.follow(RUN)
+    return event.position
+
+
+@attack("position-missing", "table-differs", "row-too-many")
+def the_last_event_of_a_run_is_taken_away(log: Log) -> int:
+    event = log.run(RUN)[-1]
+    log.change("DELETE FROM events WHERE position = ?", event.position)
+    return event.position
+
+
+@attack("position-missing", "row-too-many")
+def a_run_is_taken_out_of_the_log(log: Log) -> int:
+    log.change("DELETE FROM events WHERE run_id = ?", RUN)
+    return log.run(RUN)[0].position
+
+
+@attack("position-missing")
+def a_run_is_taken_away_as_if_it_had_never_been(log: Log) -> int:
+    log.change("DELETE FROM events WHERE run_id = ?", RUN)
+    log.follow(RUN)
+    return log.run(RUN)[0].position
+
+
+@attack("position-missing", "table-differs")
+def the_end_of_the_log_is_cut_off(log: Log) -> int:
+    first = len(log.events) - 2
+    log.change("DELETE FROM events WHERE position >= ?", first)
+    return first
+
+
+@attack()
+def the_end_of_the_log_is_cut_off_and_the_tables_follow(log: Log) -> None:
+    first = len(log.events) - 2
+    log.change("DELETE FROM events WHERE position >= ?", first)
+    for run_id in {event.run_id for event in log.events[first - 1 :]}:
+        log.follow(run_id)
+
+
+@attack("version-missing", "chain-broken", "content-changed", "time-backwards")
+def an_event_is_copied_to_another_run(log: Log) -> int:
+    copied = kind(log, "run.annotated")._replace(
+        position=len(log.events) + 1, event_id="another", run_id="one", version=99
+    )
+    log.append([copied])
+    return copied.position
+
+
+@attack("content-changed", "table-differs")
+def an_event_is_added_without_its_hash(log: Log) -> int:
+    event = next_of(log, "one", type="run.held", body="{}")._replace(hash="0" * 64)
+    log.append([event])
+    return event.position
+
+
+@attack("table-differs")
+def an_event_is_added_and_the_tables_know_nothing_of_it(log: Log) -> int:
+    event = next_of(log, "one", type="run.held", body="{}")
+    log.append([event])
+    return event.position
+
+
+@attack()
+def an_event_is_added_that_could_have_been_recorded(log: Log) -> None:
+    log.append([next_of(log, "one", type="run.held", body="{}")])
+    log.follow("one")
+
+
+@attack("content-changed", "chain-broken", "table-differs", "row-missing", "row-too-many")
+def an_event_is_put_in_between_and_all_after_it_move_up(log: Log) -> int:
+    before, after = (log.run(RUN)[number] for number in (19, 20))
+    renumbered(log, ((event.position, event.position + 1) for event in log.events[after.position - 1 :]))
+    for event in reversed(log.run(RUN)[20:]):
+        log.change("UPDATE events SET version = version + 1 WHERE event_id = ?", event.event_id)
+    put_in = before._replace(
+        position=after.position, event_id="forged", version=after.version, type="run.held", phase_id=None
+    )
+    state = next(event.state_after for event in reversed(log.run(RUN)[:20]) if event.phase_id is None)
+    put_in = put_in._replace(state_before=state, state_after=state, attempt=None, body="{}")
+    log.append(chained([put_in], before.hash))
+    return after.position + 1  # what was put in is hashed well; the next one shows that it was
+
+
+@attack("out-of-order", "time-backwards")
+def two_events_of_a_run_change_places_in_the_log(log: Log) -> int:
+    one, other = log.run(RUN)[10:12]
+    renumbered(log, [(one.position, other.position), (other.position, one.position)])
+    return one.position
+
+
+@attack("content-changed", "chain-broken", "out-of-order", "table-differs")
+def two_events_of_a_run_change_places_in_the_run(log: Log) -> int:
+    one, other = (kind(log, event_type) for event_type in ("run.held", "run.unheld"))
+    for version, position in (
+        (-1, one.position),
+        (one.version, other.position),
+        (other.version, one.position),
+    ):
+        log.change("UPDATE events SET version = ? WHERE position = ?", version, position)
+    return one.position
+
+
+@attack("time-backwards")
+def two_events_of_different_runs_change_places(log: Log) -> int:
+    one = log.run(RUN)[-1]
+    other = log.events[one.position]
+    renumbered(log, [(one.position, other.position), (other.position, one.position)])
+    log.follow(one.run_id)
+    log.follow(other.run_id)
+    return other.position
+
+
+@attack()
+def two_events_of_one_moment_change_places(log: Log) -> None:
+    one, other = log.run("one")[0], log.run("two")[0]
+    assert one.recorded_at == other.recorded_at
+    renumbered(log, [(one.position, other.position), (other.position, one.position)])
+
+
+# --- the log: what was recorded is edited ---
+
+
+@attack("content-changed", "table-differs")
+def what_an_event_says_is_edited(log: Log) -> int:
+    event = kind(log, "run.usage_recorded")
+    log.change("UPDATE events SET body = ? WHERE position = ?", '{"tokens_used":1}', event.position)
+    return event.position
+
+
+@attack("content-changed")
+def what_an_event_says_is_spelled_in_another_way(log: Log) -> int:
+    event = kind(log, "run.usage_recorded")
+    log.change("UPDATE events SET body = ? WHERE position = ?", event.body.replace(":", ": "), event.position)
+    return event.position
+
+
+@attack("content-changed")
+def a_run_is_renamed(log: Log) -> int:
+    for table in TABLES:
+        log.change(f"UPDATE {table} SET run_id = ? WHERE run_id = ?", "renamed", RUN)
+    return log.run(RUN)[0].position
+
+
+@attack()
+def a_run_is_renamed_and_chained_anew(log: Log) -> None:
+    log.rewrite(chained(event._replace(run_id="renamed") for event in log.run(RUN)))
+    log.follow(RUN)
+    log.follow("renamed")
+
+
+def edited(log: Log) -> int:
+    """Edit an event, and make every hash of the run fit."""
+    event = kind(log, "run.usage_recorded")
+    log.rewrite(
+        chained(
+            each._replace(body='{"tokens_used":1}') if each.position == event.position else each
+            for each in log.run(RUN)
+        )
+    )
+    return event.position
+
+
+@attack("table-differs")
+def an_event_is_edited_and_its_run_is_chained_anew(log: Log) -> int:
+    return edited(log)
+
+
+@attack()
+def an_event_is_edited_and_its_run_is_chained_anew_and_the_tables_follow(log: Log) -> None:
+    edited(log)
+    log.follow(RUN)
+
+
+@attack("time-backwards")
+def the_last_event_is_dated_back(log: Log) -> int:
+    last = log.events[-1]
+    dated = chained(
+        [last._replace(recorded_at=log.events[-2].recorded_at.replace("20", "19", 1))], last.prev_hash
+    )
+    log.rewrite(dated)
+    log.follow(last.run_id)
+    return last.position
+
+
+# --- the log: what the service would not record is appended, with the right hash; the tables follow ---
+
+
+def appended(log: Log, **values: Any) -> int:
+    event = next_of(log, "one", **{"type": "run.held", "body": "{}", **values})
+    log.append([event])
+    log.follow("one")
+    return event.position
+
+
+@attack("illegal-move")
+def a_move_that_is_not_legal_is_appended(log: Log) -> int:
+    return appended(log, type="run.created", state_after="RUN_CREATED")
+
+
+@attack("illegal-move")
+def a_state_that_nobody_knows_is_appended(log: Log) -> int:
+    return appended(log, type="run.repaired", state_after="READY", body='{"state":"READY"}')
+
+
+@attack("illegal-move")
+def a_word_for_having_no_state_is_appended_as_a_state(log: Log) -> int:
+    return appended(log, type="run.repaired", state_after="(quarantined)")
+
+
+@attack("illegal-move")
+def a_state_without_a_name_is_appended(log: Log) -> int:
+    return appended(log, type="run.repaired", state_after="")
+
+
+@attack("unknown-event")
+def an_event_that_nobody_knows_is_appended(log: Log) -> int:
+    return appended(log, type="run.paused")
+
+
+@attack("state-before-differs")
+def a_state_before_is_made_up(log: Log) -> int:
+    return appended(log, state_before="PHASE_EXECUTION")
+
+
+@attack("illegal-move")
+def an_event_of_a_phase_is_appended_to_a_run(log: Log) -> int:
+    return appended(log, type="phase.annotated", body='{"text":"x"}')
+
+
+@attack("illegal-move")
+def an_event_of_a_run_is_appended_to_a_phase(log: Log) -> int:
+    return appended(log, phase_id="p1", state_before=None, state_after=None)
+
+
+@attack("illegal-move")
+def a_phase_without_a_name_is_appended(log: Log) -> int:
+    return appended(log, type="phase.added", phase_id="", state_before=None, state_after="QUEUED")
+
+
+@attack("illegal-move")
+def a_phase_is_appended_before_its_run(log: Log) -> int:
+    log.append(
+        chained(
+            [
+                log.events[-1]._replace(
+                    position=len(log.events) + 1,
+                    event_id="forged",
+                    run_id="ghost",
+                    version=1,
+                    type="phase.added",
+                    phase_id="p1",
+                    state_before=None,
+                    state_after="QUEUED",
+                )
+            ]
+        )
+    )
+    log.follow("ghost")
+    return len(log.events) + 1
+
+
+@attack("unreadable")
+def a_body_that_is_a_list_is_appended(log: Log) -> int:
+    return appended(log, body="[]")
+
+
+@attack("unreadable")
+def a_body_that_is_no_json_is_appended(log: Log) -> int:
+    return appended(log, body="{")
+
+
+@attack("unreadable")
+def a_body_that_is_too_deep_is_appended(log: Log) -> int:
+    deep = '{"scope":{"a":' + "[" * 400 + "]" * 400 + "}}"
+    return appended(
+        log, type="phase.added", phase_id="p1", state_before=None, state_after="QUEUED", body=deep
+    )
+
+
+# --- the tables, the log being right ---
+
+
+@attack("table-differs")
+def a_run_is_READY(log: Log) -> int:  # noqa: N802  # as it was written
+    log.change("UPDATE runs SET state = ? WHERE run_id = ?", "READY", RUN)
+    return kind(log, "run.reopened").position
+
+
+@attack("table-differs")
+def a_phase_is_set_back_to_what_it_was(log: Log) -> int:
+    log.change("UPDATE phases SET state = ? WHERE run_id = ? AND phase_id = ?", "EXECUTING", RUN, "p1")
+    return kind(log, "phase.completed").position
+
+
+@attack("table-differs")
+def a_count_is_made_up(log: Log) -> int:
+    log.change("UPDATE runs SET tokens_used = ? WHERE run_id = ?", 7, RUN)
+    return kind(log, "run.usage_recorded").position
+
+
+@attack("table-differs")
+def a_document_is_spelled_in_another_way(log: Log) -> int:
+    log.change("UPDATE runs SET config = replace(config, ?, ?) WHERE run_id = ?", ":", ": ", RUN)
+    return kind(log, "run.created").position
+
+
+@attack("row-missing")
+def a_row_is_deleted(log: Log) -> int:
+    log.change("DELETE FROM phases WHERE run_id = ? AND phase_id = ?", RUN, "p2")
+    return next(event for event in log.run(RUN) if event.phase_id == "p2").position
+
+
+@attack("row-too-many")
+def a_phase_that_never_was_has_a_row(log: Log) -> None:
+    row = log.rows_of("phases", RUN)[0]
+    log.insert("phases", [{**row, "phase_id": "p9"}])
+
+
+@attack("row-too-many")
+def a_run_that_never_was_has_a_row(log: Log) -> None:
+    (row,) = log.rows_of("runs", RUN)
+    log.insert("runs", [{**row, "run_id": "ghost"}])
+
+
+@attack("table-differs")
+def a_label_is_edited(log: Log) -> int:
+    log.change("UPDATE run_labels SET value = ? WHERE run_id = ? AND name = ?", "x", RUN, "team")
+    return kind(log, "run.created").position
+
+
+@attack("row-too-many")
+def a_label_that_was_taken_off_is_back(log: Log) -> int:
+    log.insert("run_labels", [{"run_id": RUN, "name": "old", "value": "x"}])
+    return kind(log, "run.labelled").position
+
+
+@attack("table-differs")
+def a_note_is_edited(log: Log) -> int:
+    note = kind(log, "phase.annotated")
+    log.change("UPDATE annotations SET text = ? WHERE run_id = ? AND version = ?", "x", RUN, note.version)
+    return note.position
+
+
+@attack("row-missing")
+def a_note_is_deleted(log: Log) -> int:
+    note = kind(log, "phase.annotated")
+    log.change("DELETE FROM annotations WHERE run_id = ? AND version = ?", RUN, note.version)
+    return note.position
+
+
+@attack("guards-missing", guards_are_put_back=False)
+def the_guards_are_dropped(log: Log) -> None:
+    """Nothing else is done."""
+
+
+every_attack = pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+
+
+@contextmanager
+def attacked(log: Log, attack: Attack) -> Iterator[int | None]:
+    """A log after an attack, and the position that is to be named first."""
+    with log.put_right():
+        with log.unguarded():
+            position = attack.do(log)
+            if not attack.guards_are_put_back:
+                yield position
+        if attack.guards_are_put_back:
+            yield position
