@@ -13,7 +13,7 @@ from eventstore.seals import Entry, Seal, stored
 from eventstore.statements import read, write
 
 COLUMNS = tuple(events.c)
-NAMES = tuple(column.name for column in COLUMNS)
+NAMES = tuple(str(column.name) for column in COLUMNS)
 TRUTH = {0: False, 1: True}
 """SQLite keeps truth as a number. Another number than these two stays what it is, and no hash fits it."""
 IMPLIED, VERIFIED, BODY = map(NAMES.index, ("implied", "actor_verified", "body"))
