@@ -9,7 +9,7 @@ from api.replay.histories import histories
 from eventstore import guards, migrations, roles, statements
 from eventstore.database import UnusableDatabase, lock_writers
 from eventstore.shards import Shard, rows
-from projections import tables
+from projections import fresh, tables
 
 RUNS = 1_000
 """Runs whose rows are written at once."""
@@ -47,14 +47,13 @@ def rebuild(connection: Connection) -> None:
 
     `api.replay.rebuild` does so while others write.
     """
-    roles_before = roles.hardened(connection)
-    projections.create(connection)
-    roles.owned_alike(connection, projections.metadata.tables)
-    written = histories(rows(connection, Shard("", None, 0)))
-    while some := list(islice(written, RUNS)):
-        for each in projections.ALL:
-            values = [row for told in some for row in tables.rows(each, told.run)]
-            statements.load(connection, each.TABLE, values)
-    guards.protect_states(connection)
-    for role in roles_before:
-        roles.harden(connection, role)
+    with roles.kept(connection, projections.metadata.tables):
+        fresh.clear(connection, projections.ALL)
+        projections.create(connection)
+        roles.owned_alike(connection, projections.metadata.tables)
+        written = histories(rows(connection, Shard("", None, 0)))
+        while some := list(islice(written, RUNS)):
+            for each in projections.ALL:
+                values = [row for told in some for row in tables.rows(each, told.run)]
+                statements.load(connection, each.TABLE, values)
+        guards.protect_states(connection)

@@ -49,6 +49,8 @@ STATUS: dict[type[Refusal], int] = {
     history.InvalidExpression: 422,
     replay.ReplayUnderWay: 409,
     replay.RebuildTakenOver: 409,
+    replay.TablesInUse: 409,
+    replay.OwnerNeeded: 409,
     http.NotJson: 400,
     http.UnsupportedMediaType: 415,
     http.BodyTooLarge: 413,

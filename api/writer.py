@@ -27,8 +27,8 @@ from eventstore.database import lock_writers
 from eventstore.statements import pipelined
 from eventstore.store import Tail
 
-LOCK_NOT_AVAILABLE = "55P03"
-"""The SQLSTATE of PostgreSQL when lock_timeout has passed."""
+HELD = ("55P03", "40P01")
+"""The SQLSTATEs of PostgreSQL when lock_timeout has passed, and when others waited for what we held."""
 
 INSUFFICIENT_PRIVILEGE = "42501"
 """The SQLSTATE of PostgreSQL when the role may not do something."""
@@ -174,7 +174,7 @@ def unavailable(error: Exception) -> Unavailable | None:
         return error
     driver = driver_error(error)
     name = getattr(driver, "sqlite_errorname", None) or getattr(driver, "sqlstate", None) or ""
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or name == LOCK_NOT_AVAILABLE:
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or name in HELD:
         return DatabaseBusy()
     if name == INSUFFICIENT_PRIVILEGE:
         return DatabaseUnfit(

@@ -470,6 +470,11 @@ REFUSALS: dict[str, tuple[Case, ...]] = {
         ),
         Case("The service verifies or rebuilds already.", replay.ReplayUnderWay()),
         Case("Another process has begun to rebuild the same tables.", replay.RebuildTakenOver()),
+        Case(
+            "What is made of the tables, or whoever reads them, keeps a rebuild from replacing them.",
+            replay.TablesInUse("view open_runs depends on table runs"),
+        ),
+        Case("The role of the service may not replace tables.", replay.OwnerNeeded()),
     ),
     "What the service could not do": (
         Case(

@@ -9,7 +9,7 @@ from time import monotonic, sleep
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -210,6 +210,43 @@ def writers_stopped(connection: Connection) -> Iterator[None]:
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({WRITER_LOCK})")
     try:
         yield
-    finally:
         with connection.begin():
             connection.exec_driver_sql(f"SELECT pg_advisory_unlock({WRITER_LOCK})")
+    except BaseException:
+        connection.invalidate()  # the lock ends with its connection, in whatever state that is
+        raise
+
+
+UNDER_WAY = text(
+    """
+    SELECT virtualtransaction FROM pg_locks
+    WHERE locktype = 'virtualxid' AND pid <> pg_backend_pid() AND pid IN (
+        SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND usename IS NOT NULL
+    )
+    EXCEPT SELECT virtualtransaction FROM pg_locks WHERE locktype = 'advisory' AND objid = :writers
+    """
+)
+"""Those that append wait for the lock of writers, and read what is there once they have it."""
+
+
+def others_ended(connection: Connection, seconds: float) -> None:
+    """Wait until every transaction that reads in this database of PostgreSQL now has ended.
+
+    What was committed before is then seen by all. CREATE INDEX CONCURRENTLY waits in the same way.
+
+    Raises:
+        TimeoutError: they have not within this time.
+    """
+    give_up = monotonic() + seconds
+    waited_for = under_way(connection)
+    while waited_for:
+        if monotonic() > give_up:
+            raise TimeoutError
+        sleep(0.002)
+        waited_for &= under_way(connection)
+
+
+def under_way(connection: Connection) -> set[str]:
+    """The transactions of others in this database of PostgreSQL, without those that append."""
+    with connection.begin():
+        return set(connection.execute(UNDER_WAY, {"writers": WRITER_LOCK}).scalars())

@@ -1,6 +1,7 @@
 """A role of PostgreSQL that can do what the service does, and no more."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
@@ -18,6 +19,18 @@ GRANTS = {
     "annotations": "SELECT, INSERT",
 }
 """What the service does with each table. It never changes or deletes an event, and owns nothing."""
+
+
+RIGHTS = text(
+    """
+    SELECT format('GRANT %s ON %I TO %s', privilege_type, relname,
+                  CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END)
+        || CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
+    FROM pg_class, aclexplode(relacl)
+    WHERE relnamespace = current_schema()::regnamespace AND relname = ANY(:tables) AND grantee <> relowner
+    """
+)
+"""The rights that others than the owner have on tables of PostgreSQL, as statements that give them again."""
 
 
 def harden(connection: Connection, role: str) -> None:
@@ -47,6 +60,24 @@ def hardened(connection: Connection) -> list[str]:
         " AND grantee NOT IN (tableowner, 'PUBLIC')"
     )
     return list(connection.execute(text(query)).scalars())
+
+
+@contextmanager
+def kept(connection: Connection, tables: Iterable[str]) -> Iterator[None]:
+    """Whoever had rights on these tables has them again when they were made anew.
+
+    A role that `harden` has made has its rights in any case: one of the tables may have been lost.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    roles = hardened(connection)
+    grants = list(connection.execute(RIGHTS, {"tables": list(tables)}).scalars())
+    yield
+    for role in roles:
+        harden(connection, role)
+    for grant in grants:
+        connection.exec_driver_sql(grant)
 
 
 def owned_alike(connection: Connection, tables: Iterable[str]) -> None:

@@ -22,7 +22,12 @@ VERSIONS = Table(
 
 
 def rows(projection: ModuleType, run: Run) -> Iterator[tuple[Any, ...]]:
-    """What the table of a projection holds of a run, the values in the order of its columns."""
+    """What the table of a projection holds of a run, the values in the order of its columns.
+
+    A run at version 0 is not there: no event of it could be understood.
+    """
+    if run.version == 0:
+        return
     names = projection.TABLE.columns.keys()
     for row in projection.rows(run):
         yield tuple(row[name] for name in names)

@@ -162,15 +162,13 @@ def rebuilt(engine: "Engine", wanted: Json) -> Iterator[Json]:
     """Rebuild in this process."""
     from api.cli.upkeep import up_to_date
     from api.replay.rebuild import rebuild
-    from api.replay.refusals import RebuildTakenOver
-    from projections.fresh import TakenOver
+    from domain.refusals import Refusal
 
     with engine.connect() as connection:
         up_to_date(connection)
     try:
         yield from told(rebuild(engine, [wanted["projection"]] if wanted else None))
-    except TakenOver:
-        refusal = RebuildTakenOver()
+    except Refusal as refusal:
         fail(f"{refusal.detail} {refusal.remedy}")
 
 

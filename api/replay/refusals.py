@@ -33,3 +33,33 @@ class RebuildTakenOver(Refusal):
     @property
     def remedy(self) -> str:
         return "Wait until the other has ended. Rebuild again only if what it made is not what you wanted."
+
+
+@dataclass(eq=False)
+class TablesInUse(Refusal):
+    code = "tables-in-use"
+    title = "The tables cannot be replaced"
+
+    why: str
+
+    @property
+    def detail(self) -> str:
+        return f"The new tables could not be put in place of the old ones: {self.why}. The old ones serve."
+
+    @property
+    def remedy(self) -> str:
+        return "Let go of the tables, and rebuild again. On PostgreSQL, pg_stat_activity lists who uses them."
+
+
+@dataclass(eq=False)
+class OwnerNeeded(Refusal):
+    code = "owner-needed"
+    title = "Only the owner of the tables can replace them"
+
+    @property
+    def detail(self) -> str:
+        return "The role that this program has in the database may not make tables. Nothing was changed."
+
+    @property
+    def remedy(self) -> str:
+        return "Run `runnotary rebuild --database URL` as the owner of the tables; the service may go on."

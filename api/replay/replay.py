@@ -1,23 +1,24 @@
 """What a ledger can be asked to replay: the face of this package."""
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
+import psycopg
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
 from api.missing import run_not_found
 from api.replay.rebuild import rebuild
-from api.replay.refusals import RebuildTakenOver, ReplayUnderWay
-from api.replay.report import Progress, Report
+from api.replay.refusals import ReplayUnderWay
+from api.replay.report import Steps
 from api.replay.verify import knows, verify
 from api.writer import unavailable
 from eventstore.database import open_to_read, reading
 from eventstore.seals import Seal
 from projections import ALL
-from projections.fresh import TakenOver
 
 
 class Replay:
@@ -43,9 +44,7 @@ class Replay:
                 for each in ALL
             ]
 
-    def verify(
-        self, *, since: int = 0, run_id: str | None = None, kept: Sequence[Seal] = ()
-    ) -> Iterator[Progress | Report]:
+    def verify(self, *, since: int = 0, run_id: str | None = None, kept: Sequence[Seal] = ()) -> Steps:
         """Prove the record: how far it is, and in the end what was found. See `api.replay.verify`.
 
         Raises:
@@ -63,19 +62,17 @@ class Replay:
             finally:
                 engine.dispose()
 
-    def rebuild(self, names: Sequence[str] | None = None) -> Iterator[Progress | Report]:
+    def rebuild(self, names: Sequence[str] | None = None) -> Steps:
         """Make projections anew: how far it is, and in the end what was found. See `api.replay.rebuild`.
 
         Raises:
             ReplayUnderWay: this ledger is at another replay.
             RebuildTakenOver: another process began to rebuild meanwhile.
+            TablesInUse, OwnerNeeded: the tables cannot be replaced.
             Unavailable: the database cannot be used for it now.
         """
         with self._one_at_a_time(), told_if_unavailable():
-            try:
-                yield from rebuild(self._engine, names)
-            except TakenOver:
-                raise RebuildTakenOver from None
+            yield from rebuild(self._engine, names)
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
@@ -92,5 +89,5 @@ def told_if_unavailable() -> Iterator[None]:
     """An error of the database as what it means to a caller."""
     try:
         yield
-    except DBAPIError as error:
+    except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
         raise unavailable(error) or error from error

@@ -1,6 +1,6 @@
 """What a replay tells: how far it is, and in the end what it came to."""
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,11 @@ class Report:
             self.found += len(more)
             self.findings = foremost([*self.findings, *more])
 
+    def reach(self, up_to: int) -> None:
+        """The log has been followed up to this position, too."""
+        self.events += up_to - self.up_to
+        self.up_to = up_to
+
     @property
     def first_bad_position(self) -> int | None:
         """Where the log first goes wrong or, if it does not, where a table first parts from it."""
@@ -57,3 +62,7 @@ class Report:
             "first_bad_position": self.first_bad_position,
             "findings": [each.view() for each in self.findings],
         }
+
+
+Steps = Generator[Progress | Report, None, None]
+"""A replay under way: how far it is, and in the end its report. Closing it gives it up."""

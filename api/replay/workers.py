@@ -4,8 +4,10 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from multiprocessing import get_context, parent_process
+from multiprocessing.synchronize import Event
+from signal import SIG_IGN, SIGINT, signal
 from typing import TypeVar
 
 from sqlalchemy import Engine
@@ -20,6 +22,9 @@ WORTH_A_PROCESS = 50_000
 
 _engine: Engine | None = None
 """In a worker process: its own engine, for as long as it lives."""
+
+_given_up: Event | None = None
+"""In a worker process: whether nobody waits for its results any more."""
 
 
 def cores(events: int) -> int:
@@ -37,7 +42,9 @@ def spread(engine: Engine, task: Callable[[Engine, P], R], parts: Sequence[P], p
             yield task(engine, part)
         return
     url = engine.url.render_as_string(hide_password=False)
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), begin, (url,))
+    context = get_context("spawn")
+    given_up = context.Event()
+    pool = ProcessPoolExecutor(processes, context, begin, (url, given_up))
     waiting: deque[Future[R]] = deque()
     try:
         for part in parts:
@@ -47,13 +54,15 @@ def spread(engine: Engine, task: Callable[[Engine, P], R], parts: Sequence[P], p
         while waiting:
             yield waiting.popleft().result()
     finally:
+        given_up.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def begin(url: str) -> None:
+def begin(url: str, given_up: Event) -> None:
     """Set a worker process up: it reads on its own connections, and ends when its parent does."""
-    global _engine  # noqa: PLW0603  # a process is all that a worker is
-    _engine = open_to_read(url)
+    global _engine, _given_up  # a process is all that a worker is
+    signal(SIGINT, SIG_IGN)  # Ctrl-C at a terminal reaches the parent too, which ends this one
+    _engine, _given_up = open_to_read(url), given_up
     threading.Thread(target=end_with_parent, daemon=True).start()
 
 
@@ -68,4 +77,7 @@ def end_with_parent() -> None:
 def work(task: Callable[[Engine, P], R], part: P) -> R:
     """Do the task in a worker process."""
     assert _engine is not None  # noqa: S101  # the process began with it
+    assert _given_up is not None  # noqa: S101  # likewise
+    if _given_up.is_set():
+        raise CancelledError
     return task(_engine, part)

@@ -1,20 +1,23 @@
 """Proving the record, and making the tables anew from it."""
 
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import AsyncIterator, Mapping
+from threading import Lock
 from typing import Any
 
 import orjson
+from anyio import CancelScope
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from api.ledger import Ledger
 from api.paging import json_answer
 from api.problems import problem
 from api.replay.refusals import RebuildTakenOver, ReplayUnderWay
-from api.replay.report import Progress, Report
+from api.replay.report import Progress, Report, Steps
 from api.replay.wanted import Rebuilding, Verification
 from api.requests import body_of, only_parameters
 from api.routes.documents import answers, body, streamed
@@ -82,27 +85,69 @@ def kept_seal(raw: Mapping[str, Any], place: int) -> Seal:
         raise InvalidBody([{"pointer": pointer, "detail": why}]) from None
 
 
-async def told(request: Request, steps: Iterator[Progress | Report]) -> Response:
+async def told(request: Request, steps: Steps) -> Response:
     """A replay as an answer: its report, or line by line how far it is and then its report."""
-    first = await run_in_threadpool(next, steps)  # a refusal is told before anything else is
+    replay = Attended(steps)
+    step = await replay.go_on()  # a refusal is told before anything else is
     if NDJSON in request.headers.get("accept", ""):
-        return StreamingResponse(lines(request, chain([first], steps)), media_type=NDJSON)
-    report = await run_in_threadpool(last, steps)
-    return json_answer(report.view())
-
-
-def last(steps: Iterator[Progress | Report]) -> Report:
-    """The report that a replay ends with."""
-    (report,) = (step for step in steps if isinstance(step, Report))
-    return report
-
-
-def lines(request: Request, steps: Iterator[Progress | Report]) -> Iterator[bytes]:
-    """A replay line by line. What goes wrong in the middle can be told in a last line only."""
+        return Told(request, step, replay)
     try:
-        for step in steps:
+        while not isinstance(step, Report):
+            if await request.is_disconnected():
+                raise ClientDisconnect
+            step = await replay.go_on()
+    finally:
+        await replay.end()
+    return json_answer(step.view())
+
+
+class Attended:
+    """A replay that goes on, in threads, as long as somebody waits for it."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._lock = Lock()
+
+    async def go_on(self) -> Progress | Report | None:
+        """Do the next step; None when there is none."""
+        return await run_in_threadpool(self._next)
+
+    async def end(self) -> None:
+        """Give up what is not done yet; also when whoever waits is cancelled."""
+        with CancelScope(shield=True):
+            await run_in_threadpool(self._close)
+
+    def _next(self) -> Progress | Report | None:
+        with self._lock:
+            return next(self._steps, None)
+
+    def _close(self) -> None:
+        with self._lock:  # a step that nobody waits for any more is still being done
+            self._steps.close()
+
+
+class Told(StreamingResponse):
+    """A replay line by line."""
+
+    def __init__(self, request: Request, step: Progress | Report | None, replay: Attended) -> None:
+        super().__init__(lines(request, step, replay), media_type=NDJSON)
+        self.replay = replay
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the lines; the replay ends with them."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self.replay.end()
+
+
+async def lines(request: Request, step: Progress | Report | None, replay: Attended) -> AsyncIterator[bytes]:
+    """The lines of a replay. What goes wrong in the middle can be told in a last line only."""
+    try:
+        while step is not None:
             name = "progress" if isinstance(step, Progress) else "report"
             yield orjson.dumps({name: step.view()}, option=orjson.OPT_APPEND_NEWLINE)
+            step = await replay.go_on()
     except Refusal as refusal:
         known = {"instance": request.url.path, "request_id": request.state.request_id}
         yield orjson.dumps({"problem": problem(refusal, **known)}, option=orjson.OPT_APPEND_NEWLINE)
