@@ -1,6 +1,7 @@
 """Bring a database up to date: the log by migration, the tables made from it by rebuilding."""
 
 from itertools import islice
+from secrets import token_hex
 
 from sqlalchemy import Connection, Engine
 
@@ -48,7 +49,9 @@ def rebuild(connection: Connection) -> None:
     `api.replay.rebuild` does so while others write.
     """
     with roles.kept(connection, projections.metadata.tables):
-        fresh.clear(connection, projections.ALL)
+        fresh.clear(connection, projections.ALL, token_hex(4))
+        while fresh.lessen(connection, projections.ALL):
+            pass
         projections.create(connection)
         roles.owned_alike(connection, projections.metadata.tables)
         written = histories(rows(connection, Shard("", None, 0)))

@@ -40,6 +40,15 @@ async def body_of(request: Request) -> Mapping[str, Any]:
     return value
 
 
+async def body_if_any(request: Request) -> Mapping[str, Any]:
+    """The JSON object in the body; an empty one where there is no body.
+
+    Raises:
+        UnsupportedMediaType, NotJson, InvalidBody: as `body_of`.
+    """
+    return await body_of(request) if await request.body() else {}
+
+
 def parsed(body: bytes) -> Any:  # the JSON value, of whatever kind
     """A JSON text as a value, read more strictly than Python does by itself.
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.replay.findings import REBUILD
 from api.shapes import RUN_ID
 
 
@@ -28,8 +29,12 @@ class RebuildReport(BaseModel):
     events: int
     runs: int
     found: int = Field(description="How many findings there are; the first 1,000 are listed.")
-    first_bad_position: int | None
-    findings: list[FindingShown]
+    first_bad_position: int | None = Field(
+        description="Where the log first goes wrong or, if it does not, where a table first parts from it."
+    )
+    findings: list[FindingShown] = Field(
+        description="What is wrong with the log, in its order, and then with the tables."
+    )
 
     model_config = ConfigDict(json_schema_extra={"example": {
         "ok": True, "up_to": 1204, "events": 1204, "runs": 51, "found": 0, "first_bad_position": None,
@@ -40,7 +45,7 @@ class RebuildReport(BaseModel):
 FINDING: dict[str, Any] = {
     "code": "table-differs", "position": 17, "run_id": RUN_ID, "version": 4,
     "detail": "runs.state of run_id nightly-42 is 'READY'; the log makes it 'PHASE_EXECUTION'.",
-    "remedy": "Have it made anew with `runnotary rebuild`.",
+    "remedy": REBUILD,
     "table": "runs", "key": {"run_id": RUN_ID}, "column": "state", "expected": "PHASE_EXECUTION",
     "found": "READY",
     }  # fmt: skip

@@ -1,5 +1,6 @@
 """Fresh tables beside the ones that serve: filled at leisure, and put in their place at once."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -10,6 +11,10 @@ from sqlalchemy.exc import ProgrammingError
 from projections.tables import VERSIONS
 
 SUFFIX = "_fresh"
+
+ROWS = 5_000
+"""Rows of a table that was put aside, of which so many are taken away at once."""
+
 CLAIM = Table("projections_claim", MetaData(), Column("claim", Text, nullable=False))
 """Who fills the fresh tables: whoever began last. The one before notices, and leaves them to it."""
 
@@ -37,32 +42,58 @@ def begin(
     connection: Connection, every: Sequence[ModuleType], wanted: Sequence[ModuleType], claim: str
 ) -> Fresh:
     """Make fresh tables for those that are wanted, in place of what an earlier rebuild fills or has left."""
-    clear(connection, every)
-    fresh = Fresh(claim, wanted, {each.TABLE.name: beside(connection, each) for each in wanted})
+    clear(connection, every, claim)
+    fresh = Fresh(claim, wanted, {each.TABLE.name: beside(each, claim) for each in wanted})
     for table in fresh.everything:
         table.create(connection)
     connection.execute(CLAIM.insert(), {"claim": claim})
     return fresh
 
 
-def clear(connection: Connection, every: Sequence[ModuleType]) -> None:
+def clear(connection: Connection, every: Sequence[ModuleType], claim: str) -> None:
     """Take away whatever fresh tables there are; a rebuild that is filling them notices."""
     CLAIM.drop(connection, checkfirst=True)  # first: it waits there for a rebuild that has begun to write
     for projection in every:
-        beside(connection, projection).drop(connection, checkfirst=True)
+        put_aside(connection, f"{projection.TABLE.name}{SUFFIX}", claim)
 
 
-def beside(connection: Connection, projection: ModuleType) -> Table:
-    """The fresh table of a projection, its indexes under free names: the old ones still stand."""
+def beside(projection: ModuleType, claim: str) -> Table:
+    """The fresh table of a projection, with indexes of other names: the old ones still stand."""
     table: Table = projection.TABLE
     fresh = table.to_metadata(MetaData(), name=f"{table.name}{SUFFIX}")
     fresh.primary_key.name = None
-    there = inspect(connection)
-    taken = {each["name"] for each in there.get_indexes(table.name)} if there.has_table(table.name) else set()
     for index in fresh.indexes:
-        if index.name in taken:
-            index.name = quoted_name(f"{index.name}{SUFFIX}", quote=None)
+        index.name = quoted_name(f"{index.name}_{claim}", quote=None)
     return fresh
+
+
+def put_aside(connection: Connection, name: str, claim: str) -> None:
+    """Take a table away, if it is there.
+
+    PostgreSQL drops a table of any size at once. SQLite lets nobody write for as long as it goes through all
+    of it, so there it is only put aside, and `lessen` takes it away in parts.
+    """
+    if not connection.dialect.has_table(connection, name):
+        return
+    if connection.dialect.name == "sqlite":
+        # In this mode a view of the table stays one of whichever table has the name.
+        connection.exec_driver_sql("PRAGMA legacy_alter_table=ON")
+        connection.exec_driver_sql(f"ALTER TABLE {name} RENAME TO {name}_gone_{claim}")
+    else:
+        connection.exec_driver_sql(f"DROP TABLE {name}")
+
+
+def lessen(connection: Connection, every: Sequence[ModuleType]) -> bool:
+    """Take away a part of what was put aside; whether there was any."""
+    names = "|".join(each.TABLE.name for each in every)
+    for name in inspect(connection).get_table_names():
+        if re.fullmatch(f"({names})({SUFFIX})?_gone_[0-9a-f]{{8}}", name):
+            some = f"SELECT rowid FROM {name} LIMIT {ROWS}"  # noqa: S608  # our own names
+            deleted = connection.exec_driver_sql(f"DELETE FROM {name} WHERE rowid IN ({some})")  # noqa: S608
+            if deleted.rowcount < ROWS:
+                connection.exec_driver_sql(f"DROP TABLE {name}")
+            return True
+    return False
 
 
 def hold(connection: Connection, fresh: Fresh) -> None:
@@ -103,19 +134,10 @@ def swap(connection: Connection, fresh: Fresh) -> None:
     """Put the fresh tables in place of the old ones, in the connection's transaction."""
     quoted = connection.dialect.identifier_preparer.format_table
     VERSIONS.create(connection, checkfirst=True)
-    if connection.dialect.name == "sqlite":
-        # Else a view of the old table, which is gone by now, would count as an error.
-        connection.exec_driver_sql("PRAGMA legacy_alter_table=ON")
     for each in fresh.projections:
-        each.TABLE.drop(connection, checkfirst=True)
+        put_aside(connection, each.TABLE.name, fresh.claim)
         table = fresh.tables[each.TABLE.name]
         connection.exec_driver_sql(f"ALTER TABLE {quoted(table)} RENAME TO {quoted(each.TABLE)}")
         connection.execute(VERSIONS.delete().where(VERSIONS.c.name == each.TABLE.name))
         connection.execute(VERSIONS.insert(), {"name": each.TABLE.name, "version": each.VERSION})
     CLAIM.drop(connection)
-
-
-def drop(connection: Connection, fresh: Fresh) -> None:
-    """Give the fresh tables up."""
-    for table in fresh.everything:
-        table.drop(connection, checkfirst=True)

@@ -11,10 +11,7 @@ RESTORE = (
     "The log was changed behind the service's back. Keep this database as evidence, "
     "and restore the last export or backup that verifies."
 )
-REBUILD = (
-    "If nothing is found against the log, it is right and the table is not: "
-    "have it made anew with `runnotary rebuild`."
-)
+REBUILD = "Where nothing is wrong with the log, the table is: have it made anew with `runnotary rebuild`."
 SEALS = (
     "The seals themselves were changed, or made by somebody else. Compare with a copy that was kept "
     "elsewhere: `runnotary verify --seals FILE`."
@@ -83,7 +80,7 @@ def shown(value: Any) -> Any:
         case str():
             return printable(value, 2_000)
         case Mapping():
-            return {name: shown(each) for name, each in value.items()}
+            return {str(name): shown(each) for name, each in value.items()}
         case float() if isfinite(value):
             return value
         case bool() | int() | None:

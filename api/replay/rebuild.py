@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from secrets import token_hex
 from time import monotonic, sleep
@@ -71,6 +71,8 @@ class Folded:
     """What came of a part of the log."""
 
     up_to: int
+    again: Sequence[str]
+    """The runs that the tables may hold as they were."""
     events: int
     runs: int
     """Those that the tables did not hold yet."""
@@ -96,16 +98,20 @@ def rebuild(engine: Engine, names: Sequence[str] | None = None) -> Steps:
     try:
         with engine.begin() as connection:
             lock_writers(connection)  # and so whoever else begins to rebuild
-            made = fresh.begin(connection, projections.ALL, wanted, token_hex(8))
+            made = fresh.begin(connection, projections.ALL, wanted, token_hex(4))
             roles.owned_alike(connection, (table.name for table in made.everything))
         try:
+            clear_away(engine)
             yield from fill(engine, made, report)
             yield from put_in_place(engine, made, report)
         except BaseException:
-            with suppress(TakenOver, *FAILURES), engine.begin() as connection:
-                fresh.hold(connection, made)
-                fresh.drop(connection, made)
+            with suppress(TakenOver, *FAILURES):
+                with engine.begin() as connection:
+                    fresh.hold(connection, made)
+                    fresh.clear(connection, projections.ALL, made.claim)
+                clear_away(engine)
             raise
+        clear_away(engine)
     except TakenOver:
         raise RebuildTakenOver from None
     except FAILURES as error:
@@ -113,6 +119,27 @@ def rebuild(engine: Engine, names: Sequence[str] | None = None) -> Steps:
             raise refusal from error
         raise
     yield report
+
+
+@contextmanager
+def turn(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes while others want to, who then have as long themselves.
+
+    Who waits for SQLite looks now and then whether it is free, and would seldom find it so.
+    """
+    with engine.begin() as connection:
+        began = monotonic()
+        yield connection
+    if engine.dialect.name == "sqlite":
+        sleep(monotonic() - began)
+
+
+def clear_away(engine: Engine) -> None:
+    """Take away what was put aside, in parts for which nobody waits long."""
+    is_more = True
+    while is_more:
+        with turn(engine) as connection:
+            is_more = fresh.lessen(connection, projections.ALL)
 
 
 def refusal_of(error: Exception) -> OwnerNeeded | TablesInUse | None:
@@ -134,7 +161,7 @@ def fill(engine: Engine, made: Fresh, report: Report) -> Iterator[Progress]:
         yield Progress("fold", 0, total)
         tasks = [Task(tuple(made.tables), part, report.up_to) for part in parts]
         for part in spread(reader, fold_part, tasks, cores(total)):
-            with engine.begin() as connection:
+            with turn(engine) as connection:
                 put(connection, made, part)
             take(report, part)
             report.events += part.events
@@ -145,8 +172,9 @@ def fill(engine: Engine, made: Fresh, report: Report) -> Iterator[Progress]:
             if len(moved) <= FEW:
                 break
             for some in (moved[i : i + FEW] for i in range(0, len(moved), FEW)):
-                with engine.begin() as connection:
-                    again = put_again(connection, made, some, report.up_to, up_to)
+                again = fold_part(reader, Task(tuple(made.tables), Named(tuple(some)), up_to, report.up_to))
+                with turn(engine) as connection:
+                    put(connection, made, again)
                 take(report, again)
             report.reach(up_to)
             yield Progress("fold", report.events, report.events)
@@ -184,6 +212,7 @@ def fold(connection: Connection, task: Task) -> Folded:
         made = {name: [tuple(map(writable, row)) for row in rows] for name, rows in made.items()}
     return Folded(
         up_to=task.up_to,
+        again=task.part.run_ids if isinstance(task.part, Named) else (),
         events=sum(each.events for each in told),
         runs=sum(each.first > task.after for each in told),
         findings=[each for each in findings if each.position is None or each.position > task.after],
@@ -203,18 +232,11 @@ def moved_on(connection: Connection, after: int) -> tuple[int, list[str]]:
 
 
 def put(connection: Connection, made: Fresh, folded: Folded) -> None:
-    """Put rows into the fresh tables, as long as these are ours."""
+    """Put rows into the fresh tables, as long as these are ours, and in place of those that were there."""
     fresh.hold(connection, made)
+    fresh.forget(connection, made, folded.again)
     for name, table in made.tables.items():
         statements.load(connection, table, folded.rows[name])
-
-
-def put_again(connection: Connection, made: Fresh, run_ids: Sequence[str], after: int, up_to: int) -> Folded:
-    """Fold runs that have moved on since a position, whole, and put them in place of what they were."""
-    folded = fold(connection, Task(tuple(made.tables), Named(tuple(run_ids)), up_to, after))
-    fresh.forget(connection, made, run_ids)
-    put(connection, made, folded)
-    return folded
 
 
 def take(report: Report, folded: Folded) -> None:
@@ -266,6 +288,8 @@ def swap(engine: Engine, made: Fresh, report: Report) -> None:
 
 
 def put_rest(connection: Connection, made: Fresh, after: int) -> Folded:
-    """Bring the fresh tables to the end of the log, from a position on."""
+    """Bring the fresh tables from a position on to the end of the log."""
     up_to, moved = moved_on(connection, after)
-    return put_again(connection, made, moved, after, up_to)
+    folded = fold(connection, Task(tuple(made.tables), Named(tuple(moved)), up_to, after))
+    put(connection, made, folded)
+    return folded

@@ -68,10 +68,10 @@ HEADERS_OF_PROPOSAL = {
 }
 
 
-def body(model: type[BaseModel]) -> dict[str, Any]:
+def body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
     """The JSON body of a call."""
     content = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}, "example": EXAMPLES[model]}
-    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+    return {"requestBody": {"required": required, "content": {"application/json": content}}}
 
 
 def streamed(told: dict[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:

@@ -19,7 +19,7 @@ from api.problems import problem
 from api.replay.refusals import RebuildTakenOver, ReplayUnderWay
 from api.replay.report import Progress, Report, Steps
 from api.replay.wanted import Rebuilding, Verification
-from api.requests import body_of, only_parameters
+from api.requests import body_if_any, only_parameters
 from api.routes.documents import answers, body, streamed
 from api.shapes_of_replay import ProjectionList, RebuildReport, VerifyReport
 from domain.naming import valid_ids
@@ -42,27 +42,27 @@ def list_projections(request: Request) -> Response:
 
 @router.post(
     "/projections/rebuild",
-    openapi_extra=body(Rebuilding),
+    openapi_extra=body(Rebuilding, required=False),
     responses=streamed(answers({200: RebuildReport}, ReplayUnderWay, RebuildTakenOver, takes_body=True)),
 )
 async def rebuild(request: Request) -> Response:
     """Make tables anew from the log while the service goes on, and put them in place at once."""
     ledger: Ledger = request.app.state.ledger
     only_parameters(request)
-    wanted = validated(Rebuilding, await body_of(request))
+    wanted = validated(Rebuilding, await body_if_any(request))
     return await told(request, ledger.replay.rebuild([wanted.projection] if wanted.projection else None))
 
 
 @router.post(
     "/verify",
-    openapi_extra=body(Verification),
+    openapi_extra=body(Verification, required=False),
     responses=streamed(answers({200: VerifyReport}, RunNotFound, ReplayUnderWay, takes_body=True)),
 )
 async def verify(request: Request) -> Response:
     """Prove that the log is what was recorded, and that the tables are what it makes them."""
     ledger: Ledger = request.app.state.ledger
     only_parameters(request)
-    wanted = validated(Verification, await body_of(request))
+    wanted = validated(Verification, await body_if_any(request))
     if wanted.run_id is not None:
         valid_ids(wanted.run_id, None)
     kept = [kept_seal(raw, i) for i, raw in enumerate(wanted.seals)]

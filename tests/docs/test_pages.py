@@ -24,7 +24,7 @@ SHARING = (
 )
 """Pages that speak of runs of their own, so that one server does for all."""
 
-BY_ITSELF = ("tutorial", "how-to/follow-the-log", "how-to/use-from-python")
+BY_ITSELF = ("tutorial", "how-to/follow-the-log", "how-to/use-from-python", "how-to/prove-the-record")
 ELSEWHERE = ("how-to/run-on-postgresql", "how-to/back-up-and-restore", "how-to/keep-seals-outside")
 AS_RECIPES = ("how-to/add-an-event-type", "how-to/add-a-read-model")
 

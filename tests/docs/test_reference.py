@@ -13,6 +13,7 @@ import projections
 from api.app import create_app
 from api.cli import app as command_line
 from api.problems import STATUS
+from api.replay.findings import REMEDIES
 from api.settings import Settings
 from domain.events import EVENTS
 from domain.moves import TABLE
@@ -74,6 +75,12 @@ def test_every_refusal_is_documented() -> None:
     codes = {kind.code for kind in STATUS}
     assert {kind.code for kind in every() if "code" in vars(kind)} == codes
     assert codes - headings(page("refusals")) == set()
+
+
+def test_every_finding_is_documented() -> None:
+    """Every code of a finding has a row that says what it means and what to do, and no other has."""
+    text = (DOCS / "how-to/prove-the-record.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `([a-z-]+)` \| .+ \| .+ \|$", text, re.MULTILINE)) == REMEDIES.keys()
 
 
 def test_every_setting_is_documented() -> None:

@@ -1,5 +1,6 @@
 """Rebuilds for tests: a history to rebuild from, the tables seen from outside, ways to make them wrong."""
 
+import re
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -51,7 +52,7 @@ def left_over(raw: Any) -> list[str]:
         else "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
     )
     names = {name for (name,) in raw.execute(listed)}
-    return sorted(name for name in names if name.endswith("_fresh") or name == "projections_claim")
+    return sorted(name for name in names if re.search("fresh|gone|claim", name))
 
 
 def verified(engine: Engine) -> Report:

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from api import prepare
 from api.ledger import Ledger
 from api.replay import rebuild as module
 from api.replay.refusals import RebuildTakenOver
 from api.replay.report import Report
 from api.settings import Settings
 from api.unavailable import DatabaseBusy, DatabaseDown
+from eventstore.database import lock_writers
 from tests.databases import Digest
 from tests.ledgers import OpenLedger
 from tests.replay.rebuilding import a_history, assert_right, last, left_over, rebuilding, rows
@@ -112,6 +114,20 @@ def test_one_that_was_overtaken_to_the_end_is_told_as_well(
     earlier = rebuilding(ledger)
     next(earlier)
     last(rebuilding(open_ledger()))
+    with pytest.raises(RebuildTakenOver):
+        last(earlier)
+    assert_right(ledger.engine, raw)
+
+
+def test_an_upgrade_takes_over_from_a_rebuild(ledger: Ledger, raw: Any) -> None:
+    """A newer program makes the tables in its shape: an older one does not put its own in their place."""
+    ledger.create_run({"run_id": "one"})
+    earlier = rebuilding(ledger)
+    next(earlier)
+    with ledger.engine.begin() as connection:
+        lock_writers(connection)
+        prepare.rebuild(connection)
+    assert left_over(raw) == []
     with pytest.raises(RebuildTakenOver):
         last(earlier)
     assert_right(ledger.engine, raw)
