@@ -15,6 +15,7 @@ import structlog
 
 from api.commands import Command, Outcome, Waiting
 from api.settings import Settings
+from api.turns import Turns
 from api.unavailable import OutcomeUnknown, Overloaded, ShuttingDown
 from api.writer import Writer
 from domain.refusals import Refusal
@@ -28,8 +29,8 @@ class Committer:
 
     writer: Writer
     settings: Settings
+    _lock: Turns
     _queue: deque[Waiting] = field(default_factory=deque)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
     _work: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _closed: bool = False

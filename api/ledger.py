@@ -28,6 +28,7 @@ from api.notary import Notary, signer_of
 from api.prepare import prepare
 from api.replay.replay import Replay
 from api.settings import Settings
+from api.turns import Turns
 from api.unavailable import DatabaseBusy
 from api.views import event_view, moves_view, refusal_view
 from api.writer import Writer, unavailable
@@ -51,10 +52,11 @@ class Ledger:
     def __init__(self, engine: Engine, settings: Settings, signer: Signer | None = None) -> None:
         self.engine = engine
         self.settings = settings
+        turns = Turns()
         self.history = History(self.reading)
         self.replay = Replay(engine)
-        self.notary = Notary(engine, settings, now, signer)
-        self.committer = Committer(Writer(engine, settings, now, self.notary.appended), settings)
+        self.notary = Notary(engine, settings, now, signer, turns)
+        self.committer = Committer(Writer(engine, settings, now, self.notary.appended), settings, turns)
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Self:

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Engine
 
 from api.settings import Settings
+from api.turns import Turns
 from api.writer import driver_error, unavailable
 from domain.times import moment, stamp
 from eventstore import seals, store
@@ -55,12 +56,18 @@ class Notary:
     """Seals what this process appends, and what it finds unsealed while it is at it."""
 
     def __init__(
-        self, engine: Engine, settings: Settings, now: Callable[[], datetime], signer: Signer | None
+        self,
+        engine: Engine,
+        settings: Settings,
+        now: Callable[[], datetime],
+        signer: Signer | None,
+        turns: Turns | None = None,
     ) -> None:
         self._engine = engine
         self._settings = settings
         self._now = now
         self._signer = signer
+        self._turns = turns or Turns()
         self._thread: threading.Thread | None = None
         self._work = threading.Event()
         self._end = 0
@@ -159,7 +166,7 @@ class Notary:
     def _seal(self, unsealed: Unsealed) -> None:
         """Seal these events, unless another process was faster."""
         seal = seals.seal(unsealed.events, unsealed.last, stamp(self._now()), self._signer)
-        with self._engine.begin() as connection:
+        with self._engine.connect() as connection, self._turns, connection.begin():
             lock_writers(connection)
             if store.last_seal(connection) == unsealed.last:
                 store.keep_seal(connection, seal)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from queue import Queue
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -203,6 +204,29 @@ def test_events_that_come_during_a_look_are_not_overlooked(open_ledger: OpenLedg
     ledger.notary.watch()
     assert pace.next_wait() == 60
     assert stretches(ledger) == [(1, 3)]
+
+
+def test_a_seal_is_next_after_the_commit_that_is_under_way(open_ledger: OpenLedger) -> None:
+    """Neither does it wait in vain for a process that commits over and over, nor does it break in."""
+    ledger, order = open_ledger(), list[str]()
+    append(ledger, 2)
+
+    def seal() -> None:
+        ledger.notary.seal_to(2)
+        order.append("sealed")
+
+    turns, sealing = ledger.committer._lock, threading.Thread(target=seal)
+    with turns:
+        sealing.start()
+        give_up = monotonic() + SECONDS
+        while not turns._next.locked():
+            assert monotonic() < give_up
+        order.append("committed")
+    with turns:
+        order.append(f"committed again, after {stretches(ledger)}")
+    sealing.join(SECONDS)
+    assert order[0] == "committed"
+    assert "committed again, after [(1, 2)]" in order
 
 
 @pytest.mark.parametrize("watches", [False, True])
