@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
+import pytest
+
 from api.replay.report import Report
 from domain.envelopes import RecordedEvent
 from eventstore.seals import Entry, Seal, seal
-from tests.replay.attacks import Attack, attacked, every_attack
+from tests.replay.attacks import Attack, attacked
+from tests.replay.attacks_on_tables import ATTACKS
 from tests.replay.logs import Log
 
 STRETCH = 40
@@ -16,7 +19,22 @@ def codes(report: Report) -> set[str]:
     return {finding.code for finding in report.findings}
 
 
-@every_attack
+SOME = ATTACKS[::4]
+"""Those that are tried on PostgreSQL too, where the same is said for the same reasons."""
+
+on_both = pytest.mark.parametrize(
+    ("backend", "attack"),
+    [
+        pytest.param(backend, attack, id=f"{backend}-{attack.name}")
+        for backend, attacks in (("sqlite", ATTACKS), ("postgresql", SOME))
+        for attack in attacks
+    ],
+    indirect=["backend"],
+    scope="session",
+)
+
+
+@on_both
 def test_what_an_attack_leaves_behind(log: Log, attack: Attack) -> None:
     """Verify finds it or, without a hash that was kept elsewhere, cannot; and it names the place."""
     with attacked(log, attack) as position:
@@ -24,7 +42,7 @@ def test_what_an_attack_leaves_behind(log: Log, attack: Attack) -> None:
     assert (codes(report), report.first_bad_position) == (set(attack.finds), position)
 
 
-@every_attack
+@on_both
 def test_a_copy_of_the_seals_shows_what_no_chain_can(log: Log, attack: Attack) -> None:
     """Any event that is not where it was with the hash that it had, and in which stretch that is."""
     kept = list(sealed(log.events))

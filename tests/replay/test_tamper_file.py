@@ -17,7 +17,7 @@ from eventstore.database import UnusableDatabase, open_to_read
 from tests.replay.logs import TABLES, Log
 
 SEED = 20261122
-FLIPS = 80
+FLIPS = 60
 """With 6,000 of them nothing was overlooked either."""
 
 RUN = "story-1"
