@@ -51,6 +51,7 @@ STATUS: dict[type[Refusal], int] = {
     replay.RebuildTakenOver: 409,
     replay.TablesInUse: 409,
     replay.OwnerNeeded: 409,
+    replay.WorkerLost: 503,
     http.NotJson: 400,
     http.UnsupportedMediaType: 415,
     http.BodyTooLarge: 413,

@@ -471,10 +471,10 @@ REFUSALS: dict[str, tuple[Case, ...]] = {
         Case("The service verifies or rebuilds already.", replay.ReplayUnderWay()),
         Case("Another process has begun to rebuild the same tables.", replay.RebuildTakenOver()),
         Case(
-            "What is made of the tables, or whoever reads them, keeps a rebuild from replacing them.",
-            replay.TablesInUse("view open_runs depends on table runs"),
+            "Who reads the tables that are to be replaced does not let go, or something is made of them.",
+            replay.TablesInUse("view my_runs depends on table runs"),
         ),
-        Case("The role of the service may not replace tables.", replay.OwnerNeeded()),
+        Case("The service rebuilds as a role that does not own the tables.", replay.OwnerNeeded()),
     ),
     "What the service could not do": (
         Case(
@@ -486,6 +486,9 @@ REFUSALS: dict[str, tuple[Case, ...]] = {
             unavailable.DatabaseBusy(),
         ),
         Case("The database cannot be reached, or cannot take anything.", unavailable.DatabaseDown()),
+        Case(
+            "A process that verified or rebuilt was ended, perhaps for want of memory.", replay.WorkerLost()
+        ),
         Case(
             "Another program has changed the database, or the role of this one lacks rights.",
             unavailable.DatabaseUnfit("Revision 0003, not 0002."),

@@ -162,22 +162,22 @@ def rebuilt(engine: "Engine", wanted: Json) -> Iterator[Json]:
     """Rebuild in this process."""
     from api.cli.upkeep import up_to_date
     from api.replay.rebuild import rebuild
-    from domain.refusals import Refusal
 
     with engine.connect() as connection:
         up_to_date(connection)
-    try:
-        yield from told(rebuild(engine, [wanted["projection"]] if wanted else None))
-    except Refusal as refusal:
-        fail(f"{refusal.detail} {refusal.remedy}")
+    yield from told(rebuild(engine, [wanted["projection"]] if wanted else None))
 
 
 def told(replay: "Iterator[Progress | Report]") -> Iterator[Json]:
     """A replay in this process, as a server would tell it."""
     from api.replay.report import Progress
+    from domain.refusals import Refusal
 
-    for step in replay:
-        yield {"progress" if isinstance(step, Progress) else "report": step.view()}
+    try:
+        for step in replay:
+            yield {"progress" if isinstance(step, Progress) else "report": step.view()}
+    except Refusal as refusal:
+        fail(f"{refusal.detail} {refusal.remedy}")
 
 
 def watched(lines: Iterator[Json]) -> Json:
@@ -197,8 +197,8 @@ def watched(lines: Iterator[Json]) -> Json:
         task = bar.add_task("", total=None, rate=0)
         for line in lines:
             if (step := line.get("progress")) is not None:
-                numbers = {"completed": step["done"], "total": step["total"]}
-                bar.update(task, description=step["stage"], rate=bar.tasks[0].speed or 0, **numbers)
+                bar.update(task, description=step["stage"], completed=step["done"], total=step["total"])
+                bar.update(task, rate=bar.tasks[0].speed or 0)
     if "problem" in line:
         tell(line["problem"])
         raise typer.Exit(1)

@@ -92,6 +92,7 @@ def rebuild(engine: Engine, names: Sequence[str] | None = None) -> Steps:
         RebuildTakenOver: another rebuild began meanwhile.
         TablesInUse: the old tables could not be replaced.
         OwnerNeeded: the role of this engine may not replace them.
+        WorkerLost: a process that took part was ended from outside.
     """
     wanted = [each for each in projections.ALL if names is None or each.TABLE.name in names]
     report = Report()

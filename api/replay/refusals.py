@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from api.unavailable import Unavailable
 from domain.refusals import Refusal
 
 
@@ -63,3 +64,18 @@ class OwnerNeeded(Refusal):
     @property
     def remedy(self) -> str:
         return "Run `runnotary rebuild --database URL` as the owner of the tables; the service may go on."
+
+
+@dataclass(eq=False)
+class WorkerLost(Unavailable):
+    code = "worker-lost"
+    title = "A process of the replay was ended"
+    retry_after_seconds = 60
+
+    @property
+    def detail(self) -> str:
+        return "A process that took part in the replay was ended from outside. Nothing was changed."
+
+    @property
+    def remedy(self) -> str:
+        return "Ask again. If it comes back, see whether memory runs out: the system ends processes then."

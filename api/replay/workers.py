@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from multiprocessing.synchronize import Event
 from signal import SIG_IGN, SIGINT, signal
@@ -12,6 +13,7 @@ from typing import TypeVar
 
 from sqlalchemy import Engine
 
+from api.replay.refusals import WorkerLost
 from eventstore.database import open_to_read
 
 P = TypeVar("P")
@@ -36,6 +38,9 @@ def spread(engine: Engine, task: Callable[[Engine, P], R], parts: Sequence[P], p
     """What the task makes of each part, in their order; the engine is read only.
 
     No more is worked ahead than twice what the processes have under way, so that results do not pile up.
+
+    Raises:
+        WorkerLost: a process was ended from outside.
     """
     if processes == 1:
         for part in parts:
@@ -53,6 +58,8 @@ def spread(engine: Engine, task: Callable[[Engine, P], R], parts: Sequence[P], p
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise WorkerLost from error
     finally:
         given_up.set()
         pool.shutdown(wait=True, cancel_futures=True)

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from api.ledger import Ledger
 from api.paging import json_answer
 from api.problems import problem
-from api.replay.refusals import RebuildTakenOver, ReplayUnderWay
+from api.replay.refusals import OwnerNeeded, RebuildTakenOver, ReplayUnderWay, TablesInUse
 from api.replay.report import Progress, Report, Steps
 from api.replay.wanted import Rebuilding, Verification
 from api.requests import body_if_any, only_parameters
@@ -30,6 +30,7 @@ from eventstore.seals import Seal, parse
 router = APIRouter(prefix="/v1", tags=["replay"])
 
 NDJSON = "application/x-ndjson"
+NOT_REBUILT = (ReplayUnderWay, RebuildTakenOver, TablesInUse, OwnerNeeded)
 
 
 @router.get("/projections", responses=answers({200: ProjectionList}))
@@ -43,7 +44,7 @@ def list_projections(request: Request) -> Response:
 @router.post(
     "/projections/rebuild",
     openapi_extra=body(Rebuilding, required=False),
-    responses=streamed(answers({200: RebuildReport}, ReplayUnderWay, RebuildTakenOver, takes_body=True)),
+    responses=streamed(answers({200: RebuildReport}, *NOT_REBUILT, takes_body=True)),
 )
 async def rebuild(request: Request) -> Response:
     """Make tables anew from the log while the service goes on, and put them in place at once."""

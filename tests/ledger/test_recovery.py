@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -132,6 +133,26 @@ def test_a_foreign_writer_makes_the_database_busy(
         assert digest(raw) == before
     impatient.propose(a_run, note("free"))
     assert texts(impatient) == [*expected, "free"]
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_a_deadlock_makes_the_database_busy(
+    backend: str, ledger: Ledger, a_run: str, database_url: str, connect: Connect, raw: Any
+) -> None:
+    """Somebody has our turn and wants a table that we read: nothing was recorded, and it is said so."""
+    for text in map(str, range(ALONE)):
+        ledger.propose(a_run, note(text))
+    with closing(connect(database_url)) as foreign, ThreadPoolExecutor() as threads:
+        foreign.execute("SET deadlock_timeout = '1min'")
+        with foreign.transaction():
+            foreign.execute(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+            created = threads.submit(ledger.create_run, {"goal": "an id that is free"})
+            while not raw.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+                pass
+            foreign.execute("LOCK TABLE runs IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseBusy):
+            created.result()
+    assert ledger.create_run({"goal": "an id that is free"})[0].run.version == 1
 
 
 def test_everybody_in_the_batch_is_told_that_the_database_is_busy(

@@ -1,5 +1,6 @@
 """Rebuilds that do not end: given up, overtaken, out of space. They change nothing and leave nothing."""
 
+import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -11,7 +12,7 @@ from sqlalchemy import Engine, event
 from api import prepare
 from api.ledger import Ledger
 from api.replay import rebuild as module
-from api.replay.refusals import RebuildTakenOver
+from api.replay.refusals import RebuildTakenOver, WorkerLost
 from api.replay.report import Report
 from api.settings import Settings
 from api.unavailable import DatabaseBusy, DatabaseDown
@@ -57,6 +58,27 @@ def limited(engine: Engine, pages: int) -> None:
     @event.listens_for(engine, "connect")
     def limit(driver: Any, _: object) -> None:
         driver.execute(f"PRAGMA max_page_count={pages}").close()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_one_that_loses_a_worker_says_so(
+    backend: str, ledger: Ledger, record: Record, raw: Any, digest: Digest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that the system ends, as it does where memory runs out, ends the rebuild and no more."""
+    a_history(ledger, record)
+    before = digest(raw)
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "SHARD", 1)
+        patched.setattr(module, "cores", lambda _: 2)
+        steps = rebuilding(ledger)
+        next(steps)
+        next(steps)
+        for worker in multiprocessing.active_children():
+            worker.kill()
+        with pytest.raises(WorkerLost, match="Nothing was changed"):
+            last(steps)
+    assert digest(raw) == before
+    assert last(rebuilding(ledger)).found == 0
 
 
 def test_one_that_is_given_up_leaves_nothing(
