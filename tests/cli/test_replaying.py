@@ -142,7 +142,7 @@ def pieces(terminal: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("command", "stage", "done"), [("rebuild", "swap", "replayed"), ("verify", "runs", "verified")]
+    ("command", "stage", "done"), [("rebuild", "swap", "replayed"), ("verify", "verify", "verified")]
 )
 @pytest.mark.parametrize("json_too", [False, True])
 def test_how_far_it_is_is_shown_on_a_terminal(
