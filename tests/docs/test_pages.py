@@ -19,13 +19,18 @@ SHARING = (
     "how-to/audit-a-run",
     "how-to/ask-why-not",
     "how-to/ask-the-history",
-    "how-to/rebuild-the-tables",
     "reference/chain",
     "reference/seals",
 )
 """Pages that speak of runs of their own, so that one server does for all."""
 
-BY_ITSELF = ("tutorial", "how-to/follow-the-log", "how-to/use-from-python", "how-to/prove-the-record")
+BY_ITSELF = (
+    "tutorial",
+    "how-to/follow-the-log",
+    "how-to/use-from-python",
+    "how-to/prove-the-record",
+    "how-to/rebuild-the-tables",
+)
 ELSEWHERE = ("how-to/run-on-postgresql", "how-to/back-up-and-restore", "how-to/keep-seals-outside")
 AS_RECIPES = ("how-to/add-an-event-type", "how-to/add-a-read-model")
 
