@@ -32,6 +32,9 @@ BY_ITSELF = (
     "how-to/rebuild-the-tables",
 )
 ELSEWHERE = ("how-to/run-on-postgresql", "how-to/back-up-and-restore", "how-to/keep-seals-outside")
+SERVED = ("how-to/follow-the-log", "how-to/rebuild-the-tables")
+"""Pages that need a server, and a database of their own."""
+
 AS_RECIPES = ("how-to/add-an-event-type", "how-to/add-a-read-model")
 
 
@@ -60,7 +63,7 @@ def test_a_page_about_a_server_says_what_happens(page: str, served: Terminal) ->
 def test_a_page_says_what_happens(page: str, tmp_path: Path) -> None:
     """Every block of the page runs, and prints what the page says."""
     with Terminal(tmp_path) as terminal:
-        if page == "how-to/follow-the-log":
+        if page in SERVED:
             terminal.serve("runnotary serve")
         terminal.run(DOCS / f"{page}.md")
 
