@@ -76,11 +76,16 @@ def put_aside(connection: Connection, name: str, claim: str) -> None:
     if not connection.dialect.has_table(connection, name):
         return
     if connection.dialect.name == "sqlite":
-        # In this mode a view of the table stays one of whichever table has the name.
-        connection.exec_driver_sql("PRAGMA legacy_alter_table=ON")
-        connection.exec_driver_sql(f"ALTER TABLE {name} RENAME TO {name}_gone_{claim}")
+        rename(connection, name, f"{name}_gone_{claim}")
     else:
         connection.exec_driver_sql(f"DROP TABLE {name}")
+
+
+def rename(connection: Connection, name: str, other: str) -> None:
+    """Give a table another name; on SQLite a view of it is then of whichever table gets the old one."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA legacy_alter_table=ON")
+    connection.exec_driver_sql(f"ALTER TABLE {name} RENAME TO {other}")
 
 
 def lessen(connection: Connection, every: Sequence[ModuleType]) -> bool:
@@ -133,12 +138,10 @@ def lock(connection: Connection, every: Sequence[ModuleType], seconds: float) ->
 
 def swap(connection: Connection, fresh: Fresh) -> None:
     """Put the fresh tables in place of the old ones, in the connection's transaction."""
-    quoted = connection.dialect.identifier_preparer.format_table
     VERSIONS.create(connection, checkfirst=True)
     for each in fresh.projections:
         put_aside(connection, each.TABLE.name, fresh.claim)
-        table = fresh.tables[each.TABLE.name]
-        connection.exec_driver_sql(f"ALTER TABLE {quoted(table)} RENAME TO {quoted(each.TABLE)}")
+        rename(connection, fresh.tables[each.TABLE.name].name, each.TABLE.name)
         connection.execute(VERSIONS.delete().where(VERSIONS.c.name == each.TABLE.name))
         connection.execute(VERSIONS.insert(), {"name": each.TABLE.name, "version": each.VERSION})
     CLAIM.drop(connection)

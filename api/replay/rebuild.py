@@ -112,7 +112,8 @@ def rebuild(engine: Engine, names: Sequence[str] | None = None) -> Steps:
                     fresh.clear(connection, projections.ALL, made.claim)
                 clear_away(engine)
             raise
-        clear_away(engine)
+        with suppress(*FAILURES):  # what is left of the old tables harms nobody until the next time
+            clear_away(engine)
     except TakenOver:
         raise RebuildTakenOver from None
     except FAILURES as error:

@@ -18,6 +18,7 @@ from api.replay.report import Progress
 from domain.refusals import Refusal
 from eventstore import guards
 from eventstore.database import lock_writers
+from projections import fresh
 from tests.databases import Digest
 from tests.histories import bodies, likely
 from tests.replay.rebuilding import (
@@ -60,7 +61,7 @@ def at_an_upgrade(ledger: Ledger) -> None:
 WAYS = (whole, one_by_one, some, twice, at_an_upgrade)
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_rebuild_changes_no_byte(ledger: Ledger, raw: Any, digest: Digest, data: st.DataObject) -> None:
     """Whatever happened, whichever way it is rebuilt, and in however many parts."""
@@ -74,6 +75,7 @@ def test_a_rebuild_changes_no_byte(ledger: Ledger, raw: Any, digest: Digest, dat
     before = digest(raw)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "SHARD", data.draw(st.sampled_from([1, 7, 20_000])))
+        patched.setattr(fresh, "ROWS", data.draw(st.sampled_from([1, 2, 10_000])))
         patched.setattr(prepare, "RUNS", data.draw(st.sampled_from([1, 2, 1_000])))
         data.draw(st.sampled_from(WAYS))(ledger)
     assert digest(raw) == before
@@ -105,12 +107,12 @@ def test_many_parts_by_many_processes_make_what_one_makes(
     ledger: Ledger, raw: Any, digest: Digest, monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
     """The work is shared out, the tables are the same, and no more parts are in memory than are worked at."""
-    ledger.propose_all([{"type": "run.created", "run_id": f"run-{number}"} for number in range(40)])
+    ledger.propose_all([{"type": "run.created", "run_id": f"run-{number}"} for number in range(15)])
     before = digest(raw)
     monkeypatch.setattr(module, "SHARD", 1)
     monkeypatch.setattr(module, "cores", lambda _: processes)
     most = [held() for _ in rebuilding(ledger)]
-    assert len(most) == 1 + 40 + 2
+    assert len(most) == 1 + 15 + 2
     assert max(most) <= (1 if processes == 1 else 2 * processes + 2)
     assert digest(raw) == before
 

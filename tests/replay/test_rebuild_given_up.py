@@ -62,10 +62,10 @@ def limited(engine: Engine, pages: int) -> None:
 
 @pytest.mark.parametrize("backend", ["sqlite"])
 def test_one_that_loses_a_worker_says_so(
-    backend: str, ledger: Ledger, record: Record, raw: Any, digest: Digest, monkeypatch: pytest.MonkeyPatch
+    backend: str, ledger: Ledger, raw: Any, digest: Digest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that the system ends, as it does where memory runs out, ends the rebuild and no more."""
-    a_history(ledger, record)
+    ledger.propose_all([{"type": "run.created", "run_id": f"run-{number}"} for number in range(15)])
     before = digest(raw)
     with monkeypatch.context() as patched:
         patched.setattr(module, "SHARD", 1)

@@ -90,6 +90,8 @@ def test_a_view_of_a_table_is_kept(backend: str, ledger: Ledger, raw: Any) -> No
     raw.execute("CREATE VIEW my_runs AS SELECT run_id, state FROM runs")
     for names in (None, ["runs"]):
         last(rebuilding(ledger, names))
+        raw.execute("DROP TABLE runs")
+        last(rebuilding(ledger, names))
         ledger.create_run({"run_id": "after-all" if names is None else "after-runs"})
     assert len(raw.execute("SELECT * FROM my_runs").fetchall()) == 3
 
