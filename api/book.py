@@ -15,9 +15,10 @@ from api.commands import Command, Outcome, Recorded
 from api.past import Past
 from domain.decide import decide, repeats
 from domain.envelopes import NewEvent, Origin, Proposal, RecordedEvent
+from domain.evolve import evolve, fold
 from domain.naming import run_id_for
 from domain.refusals import IdempotencyKeyReused, Refusal, RunExists
-from domain.run import Run, evolve, fold
+from domain.run import Run
 from domain.times import stamp
 from domain.values import printable
 from eventstore import chain, statements, store
@@ -113,7 +114,10 @@ class Book:
         if command.creation is not None:
             outcome = self._create(command)
         else:
-            outcome = [self._propose(proposal, command.origin) for proposal in command.proposals]
+            proposals = command.proposals
+            if command.plan is not None:
+                proposals = command.plan(self._run(command.run_id or ""))
+            outcome = [self._propose(proposal, command.origin) for proposal in proposals]
         self._keep(keys, command, outcome)
         return outcome
 

@@ -34,6 +34,8 @@ class Command:
 
     proposals: Sequence[Proposal] = ()
     creation: Creation | None = None
+    plan: Callable[[Run], Sequence[Proposal]] | None = None
+    """Says what to propose, of the run as it stands in the transaction; raises what stands against it all."""
     refusal: Refusal | None = None
     """Why it could not even be understood: there is nothing to judge, and it is kept as a refusal."""
     origin: Origin
@@ -53,7 +55,7 @@ class Command:
     def fingerprint(self) -> str:
         """What tells one request from another."""
         asked: object = self.raw
-        if self.creation is None:
+        if self.creation is None and self.plan is None:
             asked = [
                 (
                     p.run_id,
@@ -163,6 +165,13 @@ def by_service(run_id: str, proposals: Sequence[Proposal], asked: Asked) -> Comm
     """The command that records what only the service itself does about a run: an import, or a repair."""
     told = [replace(each, run_id=run_id, by_service=True) for each in proposals]
     return Command(proposals=told, run_id=run_id, **common({}, asked))
+
+
+def planned(
+    run_id: str, plan: Callable[[Run], Sequence[Proposal]], body: Mapping[str, Any], asked: Asked
+) -> Command:
+    """The command that records what the run, as it stands when it is judged, makes of a request."""
+    return Command(plan=plan, run_id=run_id, **common(body, asked))
 
 
 def refused(body: object, asked: Asked, refusal: Refusal, run_id: str | None = None) -> Command:

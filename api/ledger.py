@@ -34,10 +34,11 @@ from api.views import event_view, moves_view, refusal_view
 from api.writer import Writer, unavailable
 from domain import proposals
 from domain.envelopes import RecordedEvent
+from domain.evolve import fold
 from domain.naming import is_id
 from domain.refusals import InvalidBody, PhaseNotFound, Quarantined
 from domain.rehearsal import Rehearsal, rehearse
-from domain.run import Run, fold
+from domain.run import Run
 from domain.times import stamp
 from eventstore import store
 from eventstore.database import UnusableDatabase, open_engine, reading

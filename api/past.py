@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from api.commands import Recorded
 from domain.envelopes import RecordedEvent
-from domain.run import Run, evolve
+from domain.evolve import evolve
+from domain.run import Run
 
 
 class Past:

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 
 from api.commands import Recorded
-from domain.decide import blocker
 from domain.envelopes import RecordedEvent
 from domain.events import EVENTS
+from domain.judge import blocker
 from domain.moves import (
     LEADS_TO,
     NONE,
@@ -24,8 +24,9 @@ from domain.moves import (
 )
 from domain.refusals import PhaseNotFound, Refusal, UnknownState
 from domain.rehearsal import walk
-from domain.run import Annotation, Phase, Run, said
+from domain.run import Annotation, Phase, Run
 from domain.states import PhaseState, RunState
+from domain.told import said
 from projections import phases, runs
 from projections.annotations import row as annotation_row
 from projections.annotations import shown as annotation_shown

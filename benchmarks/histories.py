@@ -11,8 +11,9 @@ import projections
 from api.prepare import prepare
 from domain.decide import decide
 from domain.envelopes import NewEvent, Origin, RecordedEvent
+from domain.evolve import evolve
 from domain.proposals import proposed_event
-from domain.run import Run, evolve
+from domain.run import Run
 from domain.times import stamp
 from eventstore import chain, statements, store
 from eventstore.database import lock_writers

@@ -1,50 +1,29 @@
 """Whether a proposed event may happen, and what happens then. Judges; records nothing."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from domain.envelopes import NewEvent, Proposal
 from domain.events.phase import PhaseAdded, PhaseFailed
 from domain.events.shared import Event, Opening
+from domain.judge import illegal, judge_phase, judge_proposable, judge_run
 from domain.moves import (
     LEADS_TO,
     LEGAL,
     NONE,
     QUARANTINED,
     RECORDED_BY_SERVICE,
-    TABLE,
     entity_of,
-    legal_events,
-    shortest_path,
 )
 from domain.naming import phase_id_for
 from domain.refusals import (
     AttemptRequired,
-    AttemptsExhausted,
-    BudgetExhausted,
-    IllegalMove,
-    InvalidId,
-    PhaseExists,
-    PhaseNotFound,
-    PhasesOpen,
-    Quarantined,
-    Refusal,
-    ReservedEvent,
-    RunHeld,
-    RunNotExecuting,
     RunNotFound,
-    RunPreserved,
-    RunTerminal,
-    StaleAttempt,
-    TooManyPhases,
     UnknownTier,
     VersionMismatch,
 )
 from domain.run import DEFAULT_CONFIG, Phase, Run
-from domain.states import ATTEMPT_OPEN, EXECUTING, SETTLED, RunState
-
-NOT_A_PHASE = "it is the id of the run, and an id tells which of the two is meant"
+from domain.states import ATTEMPT_OPEN
 
 REPEATABLE = frozenset({"phase.submitted", "phase.completed", "phase.failed", "phase.released"})
 """Reports that are answered again, not refused, when they repeat the last move of their attempt."""
@@ -173,128 +152,6 @@ def free_phase_id(run: Run, event: PhaseAdded) -> str:
         if phase_id not in run.phases and phase_id != run.run_id:
             return phase_id
         taken += 1
-
-
-def blocker(run: Run, event: str, phase_id: str | None = None) -> Refusal | None:
-    """What stands in the way of this event now, whatever its data; None when nothing does."""
-    try:
-        judge_proposable(run, event, phase_id)
-        if entity_of(event) == "run":
-            judge_run(run, event)
-        else:
-            judge_phase(run, phase_id or "", event)
-    except Refusal as refusal:
-        return refusal
-    return None
-
-
-def judge_proposable(run: Run, event: str, phase_id: str | None) -> None:
-    """Refuse what only the service itself records."""
-    if event in RECORDED_BY_SERVICE:
-        entity = entity_of(event)
-        condition = run.condition if entity == "run" else run.condition_of(phase_id or "")
-        raise ReservedEvent(event, legal_events(entity, condition))
-
-
-def judge_run(run: Run, event: str) -> None:
-    """Refuse an event of the run that may not happen now."""
-    judge_known(run, event)
-    if (event, run.condition) not in LEADS_TO:
-        if run.is_over and event == "run.usage_recorded":
-            raise RunTerminal(run.run_id, event, str(run.state), run.version)
-        raise illegal(run, event, run.condition, None)
-    if event == "run.succeeded":
-        unsettled = {p.phase_id: p.state for p in run.phases.values() if p.state not in SETTLED}
-        if unsettled:
-            raise PhasesOpen(run.run_id, unsettled)
-    if event == "run.archived" and run.preserved:
-        raise RunPreserved(run.run_id, run.preserved_why)
-
-
-def judge_phase(run: Run, phase_id: str, event: str, attempt: int | None = None) -> None:
-    """Refuse an event of a phase that may not happen now; the attempt only where it is named."""
-    judge_known(run, event)
-    phase = run.phases.get(phase_id)
-    if run.is_over and event != "phase.annotated":
-        raise RunTerminal(run.run_id, event, str(run.state), run.version)
-    if event == "phase.added":
-        judge_added(run, phase_id, phase)
-        return
-    if phase is None:
-        if phase_id == run.run_id:
-            raise InvalidId("phase_id", phase_id, NOT_A_PHASE)
-        raise PhaseNotFound(run.run_id, phase_id, get_close_matches(phase_id, run.phases))
-    if phase.condition == QUARANTINED:
-        raise Quarantined(run.run_id, phase_id, run.version)
-    if attempt is not None and event != "phase.started":
-        judge_attempt(run, phase, event, attempt)
-    if (event, phase.condition) not in LEADS_TO:
-        raise illegal(run, event, phase.condition, phase_id)
-    if event == "phase.started":
-        judge_attempt(run, phase, event, attempt or phase.attempt + 1)
-        judge_start(run, phase)
-
-
-def judge_known(run: Run, event: str) -> None:
-    """Refuse anything about a run that is not there or has no state."""
-    if run.version == 0 and (entity_of(event) == "phase" or (event, NONE) not in LEADS_TO):
-        raise RunNotFound(run.run_id)
-    if run.condition == QUARANTINED:
-        raise Quarantined(run.run_id, None, run.version)
-
-
-def judge_added(run: Run, phase_id: str, phase: Phase | None) -> None:
-    """Refuse a phase that cannot be added."""
-    if phase is not None:
-        raise PhaseExists(run.run_id, phase_id, phase.state)
-    if phase_id == run.run_id:
-        raise InvalidId("phase_id", phase_id, NOT_A_PHASE)
-    if len(run.phases) >= run.config["max_phases"]:
-        raise TooManyPhases(run.run_id, run.config["max_phases"])
-
-
-def judge_start(run: Run, phase: Phase) -> None:
-    """Refuse to open an attempt while the run does not let one."""
-    if run.state not in EXECUTING:
-        path = shortest_path("run", run.condition, RunState.PHASE_EXECUTION) or []
-        raise RunNotExecuting(run.run_id, phase.phase_id, str(run.state), path)
-    if run.held:
-        raise RunHeld(run.run_id, phase.phase_id)
-    if run.usage.tokens_used >= run.config["token_cap"]:
-        used, cap = run.usage.tokens_used, run.config["token_cap"]
-        raise BudgetExhausted(run.run_id, phase.phase_id, used, cap)
-    if phase.attempt >= phase.max_attempts:
-        raise AttemptsExhausted(run.run_id, phase.phase_id, phase.attempt, phase.max_attempts)
-
-
-def judge_attempt(run: Run, phase: Phase, event: str, attempt: int) -> None:
-    """Refuse what speaks for an attempt that is not the current one.
-
-    A result, a usage or a note may still come from an attempt that is over: it tells of the past.
-    """
-    current = phase.attempt
-    match event:
-        case "phase.started":
-            fits = attempt == current + 1
-        case "phase.usage_recorded" | "phase.result_recorded" | "phase.annotated":
-            fits = attempt <= current
-        case _:
-            fits = attempt == current
-    if not fits:
-        raise StaleAttempt(run.run_id, phase.phase_id, event, attempt, current, phase.state)
-
-
-def illegal(run: Run, event: str, condition: str, phase_id: str | None) -> IllegalMove:
-    """The refusal of a move that the table does not have."""
-    return IllegalMove(
-        run_id=run.run_id,
-        phase_id=phase_id,
-        event=event,
-        state=condition,
-        legal=legal_events(entity_of(event), condition),
-        sources=[str(source) for source in TABLE[event].sources],
-        current_version=run.version,
-    )
 
 
 def new_event(

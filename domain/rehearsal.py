@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from domain.decide import OF_OPEN_ATTEMPT, decide, repeats
 from domain.envelopes import NewEvent, Proposal, RecordedEvent
 from domain.events import EVENTS
+from domain.evolve import evolve
 from domain.moves import LEADS_TO
 from domain.refusals import Refusal
-from domain.run import Run, evolve
+from domain.run import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,12 @@ from heapq import merge
 from typing import Any
 
 from domain.envelopes import RecordedEvent
+from domain.evolve import evolve
 from domain.moves import RECORDED_BY_SERVICE, entity_of
-from domain.run import Run, Usage, evolve, said
+from domain.run import Run, Usage
 from domain.states import ATTEMPT_OPEN
 from domain.times import moment
+from domain.told import said
 
 WHY = ("outcome", "detail", "text", "why", "reason")
 """Where the data of an event say why it happened, or what it is to tell."""

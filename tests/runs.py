@@ -14,8 +14,9 @@ from api.ledger import Ledger
 from domain.decide import OF_OPEN_ATTEMPT
 from domain.envelopes import NewEvent, Origin, RecordedEvent
 from domain.events import EVENTS
+from domain.evolve import evolve, fold
 from domain.moves import NONE, QUARANTINED, Entity, entity_of, shortest_path
-from domain.run import Run, evolve, fold
+from domain.run import Run
 from domain.states import RunState
 from domain.times import stamp
 from eventstore import chain, statements, store

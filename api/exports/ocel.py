@@ -13,7 +13,9 @@ import orjson
 from api.exports.attributes import ENVELOPE, Kind, attributes, data_of, text_of
 from domain.envelopes import RecordedEvent
 from domain.events import EVENTS
-from domain.run import Phase, Run, evolve, said
+from domain.evolve import evolve
+from domain.run import Phase, Run
+from domain.told import said
 from eventstore.snapshot import Snapshot
 
 INITIALLY = "1970-01-01T00:00:00Z"

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 from api.exports.attributes import Kind, attributes
 from domain.envelopes import RecordedEvent
-from domain.run import said
+from domain.told import said
 from eventstore.snapshot import Snapshot
 
 BEGINNING = """\

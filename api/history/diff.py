@@ -7,7 +7,8 @@ from sqlalchemy import Connection
 from api.history.fields import changes, flatten
 from api.history.versions import events_until, no_such_version
 from api.views import brief_view, run_view
-from domain.run import Run, fold
+from domain.evolve import fold
+from domain.run import Run
 
 
 def diff_of_versions(

@@ -6,7 +6,8 @@ from typing import Any
 
 from api.views import note_view, phase_view, summary_view
 from domain.envelopes import RecordedEvent
-from domain.run import Run, evolve
+from domain.evolve import evolve
+from domain.run import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from api.http_refusals import InvalidParameter
 from api.missing import run_not_found
 from api.views import run_view
 from domain.envelopes import RecordedEvent
+from domain.evolve import fold
 from domain.refusals import Quarantined
-from domain.run import fold
 from domain.times import normalised
 from eventstore import store
 from projections import runs

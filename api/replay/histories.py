@@ -11,8 +11,9 @@ import orjson
 from api.replay.findings import Finding
 from domain.envelopes import RecordedEvent
 from domain.events import EVENTS
+from domain.evolve import evolve
 from domain.moves import LEGAL_MOVES, NONE, QUARANTINED, entity_of
-from domain.run import NO_HASH, Run, evolve
+from domain.run import NO_HASH, Run
 from eventstore import chain, store
 
 LEGAL = frozenset(

@@ -15,7 +15,8 @@ from api.replay.order import Kept, Order, out_of_order
 from api.replay.report import Progress, Report
 from api.replay.workers import cores, spread
 from domain.envelopes import RecordedEvent
-from domain.run import Run, evolve
+from domain.evolve import evolve
+from domain.run import Run
 from eventstore import guards, store
 from eventstore.database import open_to_read, reading
 from eventstore.schema import events

@@ -7,10 +7,11 @@ import pytest
 
 from domain.decide import OF_OPEN_ATTEMPT, decide, repeats
 from domain.events import EVENTS
+from domain.evolve import fold
 from domain.moves import LEADS_TO, NONE, QUARANTINED, RECORDED_BY_SERVICE, Entity, entity_of
 from domain.proposals import proposed_event
 from domain.refusals import Refusal
-from domain.run import Run, fold
+from domain.run import Run
 from domain.states import PhaseState, RunState
 from eventstore import store
 from tests.api.client import Client

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, settings
 
 from domain.decide import decide
 from domain.envelopes import NewEvent, RecordedEvent
+from domain.evolve import evolve
 from domain.proposals import proposed_event
 from domain.refusals import Refusal
-from domain.run import Run, evolve
+from domain.run import Run
 
 RUN_ID = "nightly-42"
 EXECUTING = ("run.created", "run.execution_started")

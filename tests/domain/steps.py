@@ -4,9 +4,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from domain.decide import blocker
 from domain.envelopes import Proposal
 from domain.events import EVENTS
+from domain.judge import blocker
 from domain.moves import RECORDED_BY_SERVICE, STAYS, TABLE
 from domain.proposals import proposed_event
 from domain.run import Run

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from domain.decide import blocker
 from domain.events import EVENTS
+from domain.judge import blocker
 from domain.moves import PHASE_MOVES, RECORDED_BY_SERVICE, legal_events
 from domain.refusals import (
     AttemptsExhausted,

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from domain.decide import REPEATABLE, repeats
 from domain.events import EVENTS
+from domain.evolve import fold
 from domain.moves import LEGAL_MOVES, NONE, QUARANTINED, LegalMove
 from domain.proposals import (
     Batch,
@@ -19,7 +20,7 @@ from domain.proposals import (
     proposed_event,
 )
 from domain.refusals import Refusal
-from domain.run import DEFAULT_CONFIG, Run, Usage, fold
+from domain.run import DEFAULT_CONFIG, Run, Usage
 from tests.domain.conftest import RUN_ID, UNHURRIED, Story
 from tests.domain.steps import proposal_of, steps
 

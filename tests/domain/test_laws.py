@@ -5,9 +5,11 @@ from itertools import combinations_with_replacement, product
 
 import pytest
 
-from domain.decide import OF_OPEN_ATTEMPT, REPEATABLE, blocker, decide, repeats
+from domain.decide import OF_OPEN_ATTEMPT, REPEATABLE, decide, repeats
 from domain.envelopes import NewEvent, Proposal
 from domain.events import EVENTS
+from domain.evolve import evolve
+from domain.judge import blocker
 from domain.moves import (
     LEADS_TO,
     LEGAL_MOVES,
@@ -29,7 +31,7 @@ from domain.refusals import (
     RunNotFound,
     RunTerminal,
 )
-from domain.run import Phase, Run, evolve
+from domain.run import Phase, Run
 from domain.states import PhaseState, RunState
 from tests.domain.conftest import NEEDED, RUN_ID, sealed
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from domain.envelopes import NewEvent
 from domain.events import EVENTS
+from domain.evolve import evolve, fold
 from domain.moves import NONE, QUARANTINED
-from domain.run import Phase, Run, evolve, fold
+from domain.run import Phase, Run
 from domain.states import PhaseState, RunState
 from tests.domain.conftest import RUN_ID, UNHURRIED, WORKING, Given, sealed
 

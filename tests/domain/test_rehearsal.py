@@ -7,8 +7,9 @@ from hypothesis import given as hypothesis_given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from domain.decide import OF_OPEN_ATTEMPT, blocker, repeats
+from domain.decide import OF_OPEN_ATTEMPT, repeats
 from domain.envelopes import Proposal, RecordedEvent
+from domain.judge import blocker
 from domain.moves import shortest_path
 from domain.proposals import DryRun, proposed_event, to_rehearse
 from domain.refusals import AttemptRequired, InvalidBody, PhasesOpen, Refusal, RunNotExecuting, RunNotFound

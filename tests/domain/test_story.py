@@ -9,8 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from domain.envelopes import RecordedEvent
+from domain.evolve import fold
 from domain.moves import RECORDED_BY_SERVICE
-from domain.run import fold
 from domain.states import ATTEMPT_OPEN
 from domain.story import Attempt, Happening, Refused, Stay, is_outside_moves, tell, why
 from domain.times import moment

@@ -17,7 +17,8 @@ from tempfile import TemporaryFile
 from threading import Barrier
 from typing import IO, Any, TypeVar
 
-from domain.run import Run, fold
+from domain.evolve import fold
+from domain.run import Run
 from eventstore import chain, store
 from eventstore.database import open_engine, reading
 from eventstore.seals import Comparison, flaws_of

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Connection, Engine, func, select
 
 from domain.envelopes import Origin, RecordedEvent
-from domain.run import Run, fold
+from domain.evolve import fold
+from domain.run import Run
 from eventstore import store
 from eventstore.database import UnusableDatabase, lock_writers, open_engine, reading
 from eventstore.schema import events as log

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, text
 
 from domain.envelopes import NewEvent, Origin, RecordedEvent
-from domain.run import NO_HASH, Run, fold
+from domain.evolve import fold
+from domain.run import NO_HASH, Run
 from domain.values import keep
 from eventstore import chain, store
 from eventstore.database import reading

@@ -20,7 +20,8 @@ from api.ledger import Ledger
 from api.settings import Settings
 from api.views import run_view
 from domain.envelopes import NewEvent, Origin
-from domain.run import Run, evolve, fold
+from domain.evolve import evolve, fold
+from domain.run import Run
 from eventstore import chain, statements, store
 from eventstore.database import lock_writers
 from eventstore.snapshot import Snapshot

@@ -10,8 +10,8 @@ from api.history.refusals import NoSuchVersion
 from api.http_refusals import InvalidParameter
 from api.ledger import Ledger
 from api.views import run_view
+from domain.evolve import fold
 from domain.refusals import RunNotFound
-from domain.run import fold
 from tests.history.conftest import Live, answer, pasts
 
 BEFORE, AFTER = "2020-01-01T00:00:00Z", "2999-12-31T23:59:59.999999999+05:30"

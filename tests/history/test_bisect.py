@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from api.history.refusals import InvalidExpression
 from api.ledger import Ledger
 from api.views import run_view
+from domain.evolve import fold
 from domain.refusals import RunNotFound
-from domain.run import fold
 from domain.states import PhaseState, RunState
 from tests.history.conftest import ON_SQLITE, Live, answer, pasts
 

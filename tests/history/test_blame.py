@@ -11,8 +11,8 @@ from api.history.refusals import NoSuchVersion, UnknownField
 from api.ledger import Ledger
 from api.views import run_view
 from domain.envelopes import RecordedEvent
+from domain.evolve import fold
 from domain.refusals import PhaseNotFound, RunNotFound
-from domain.run import fold
 from tests.history.conftest import ON_SQLITE, Live, pasts
 
 ABSENT = object()

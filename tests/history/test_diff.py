@@ -11,8 +11,8 @@ from api.history.refusals import NoSuchVersion
 from api.ledger import Ledger
 from api.views import run_view
 from domain.envelopes import RecordedEvent
+from domain.evolve import fold
 from domain.refusals import RunNotFound
-from domain.run import fold
 from tests.history.conftest import Live, pasts
 
 INVERSE = {"added": "removed", "removed": "added", "changed": "changed"}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from api.history.follow import follow
 from api.ledger import Ledger
 from api.views import run_view
-from domain.run import fold
+from domain.evolve import fold
 from tests.history.conftest import Live, pasts
 
 

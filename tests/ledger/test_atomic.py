@@ -7,6 +7,7 @@ import pytest
 
 from api.ledger import Ledger
 from api.views import run_view
+from domain.evolve import fold
 from domain.refusals import (
     IllegalMove,
     InvalidBody,
@@ -16,7 +17,6 @@ from domain.refusals import (
     UnknownTier,
     VersionMismatch,
 )
-from domain.run import fold
 from eventstore import store
 from projections import phases, runs
 from tests.databases import Digest

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from api.ledger import Ledger
 from domain.decide import OF_OPEN_ATTEMPT, decide, repeats
 from domain.events import EVENTS
+from domain.evolve import fold
 from domain.moves import (
     LEADS_TO,
     NONE,
@@ -21,7 +22,7 @@ from domain.moves import (
 )
 from domain.proposals import proposed_event
 from domain.refusals import Refusal
-from domain.run import Run, fold
+from domain.run import Run
 from domain.states import PhaseState, RunState
 from eventstore import store
 from eventstore.database import reading

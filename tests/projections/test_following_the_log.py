@@ -12,7 +12,8 @@ from api.ledger import Ledger
 from api.prepare import rebuild
 from api.views import run_view
 from domain.envelopes import RecordedEvent
-from domain.run import Run, fold
+from domain.evolve import fold
+from domain.run import Run
 from eventstore import store
 from eventstore.database import lock_writers, reading
 from projections import Change, annotations, labels, phases, runs

@@ -8,7 +8,7 @@ import pytest
 from api.checks import examine
 from api.ledger import Ledger
 from api.settings import Settings
-from domain.run import fold
+from domain.evolve import fold
 from eventstore import store
 from tests.databases import Digest
 from tests.replay.rebuilding import (

@@ -10,7 +10,8 @@ from sqlalchemy import Text
 
 import projections
 from domain.envelopes import RecordedEvent
-from domain.run import Run, evolve
+from domain.evolve import evolve
+from domain.run import Run
 from tests.replay.logs import Log
 
 RUN = "story-1"

@@ -1,0 +1,177 @@
+"""What events make of a run: evolve, fold.
+
+`evolve` is total: what is in the log is never judged again, whatever the table of moves says by then.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from domain.envelopes import RecordedEvent
+from domain.moves import entity_of
+from domain.run import CONFIG_KINDS, DEFAULT_CONFIG, Annotation, LastMove, Phase, Run
+from domain.states import ATTEMPT_OPEN, DONE, SETTLED, PhaseState, RunState
+from domain.told import said
+
+AFTERMATH = frozenset({"phase.requeued", "phase.skipped"})
+"""What becomes of a phase between its attempts; the last of them may still be reported once more."""
+
+
+def fold(events: Iterable[RecordedEvent], run: Run | None = None) -> Run | None:
+    """What these events make of the run; None when there are none and it is new."""
+    for event in events:
+        run = evolve(run or Run(run_id=event.run_id), event)
+    return run
+
+
+def evolve(run: Run, event: RecordedEvent) -> Run:
+    """The run after this event."""
+    changes: dict[str, Any] = {
+        "version": event.version,
+        "position": event.position,
+        "head_hash": event.hash,
+        "updated_at": event.recorded_at,
+        "created_at": run.created_at or event.recorded_at,
+    }
+    if event.phase_id is not None:
+        changes |= changes_by_phase(run, event)
+    elif entity_of(event.type) == "run":
+        changes |= changes_by_run(run, event)
+    return run._replace(**changes)
+
+
+def changes_by_run(run: Run, event: RecordedEvent) -> dict[str, Any]:
+    """What one of its own events changes in a run."""
+    state, data = event.state_after, event.data
+    changes: dict[str, Any] = {}
+    if state != run.state:
+        started_at = event.recorded_at if state == RunState.PHASE_EXECUTION else None
+        completed_at = event.recorded_at if state in DONE else None
+        changes = {"state": state, "started_at": run.started_at or started_at, "completed_at": completed_at}
+    match event.type:
+        case "run.queued" | "run.bootstrapped" | "run.created" | "run.imported" | "run.quarantined":
+            changes |= described(data)
+        case "run.annotated":
+            changes["annotations"] = (*run.annotations, annotation(event))
+        case "run.usage_recorded":
+            changes["usage"] = run.usage.plus(data)
+        case "run.labelled":
+            labels = {**run.labels, **(said(data, "labels", dict) or {})}
+            changes["labels"] = {name: value for name, value in labels.items() if isinstance(value, str)}
+        case "run.held" | "run.unheld":
+            changes["held"] = event.type == "run.held"
+        case "run.preserved":
+            changes |= {"preserved": True, "preserved_why": said(data, "reason", str)}
+        case "run.unpreserved":
+            changes |= {"preserved": False, "preserved_why": None}
+        case "run.archived" | "run.unarchived":
+            changes["archived"] = event.type == "run.archived"
+        case _:
+            pass
+    return changes
+
+
+def described(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What an opening event says of a run; what it leaves out is unchanged."""
+    told: dict[str, Any] = {
+        "goal": said(data, "goal", str),
+        "labels": said(data, "labels", dict),
+        "config": said(data, "config", dict),
+        "tiers": said(data, "tiers", list),
+    }
+    changes = {name: value for name, value in told.items() if value is not None}
+    if "config" in changes:
+        limits = {name: said(changes["config"], name, kind) for name, kind in CONFIG_KINDS.items()}
+        changes["config"] = {
+            name: DEFAULT_CONFIG[name] if value is None else value for name, value in limits.items()
+        }
+    if "tiers" in changes:
+        tiers = [
+            tier
+            for tier in changes["tiers"]
+            if isinstance(tier, dict) and said(tier, "tier_id", str) is not None
+        ]
+        changes["tiers"] = tuple({"tier_id": t["tier_id"], "name": said(t, "name", str)} for t in tiers)
+    return changes
+
+
+def changes_by_phase(run: Run, event: RecordedEvent) -> dict[str, Any]:
+    """What an event of a phase changes in its run."""
+    phase_id = str(event.phase_id)
+    phase = run.phases.get(phase_id) or Phase(phase_id=phase_id, index=len(run.phases) + 1, state=None)
+    changes: dict[str, Any] = {"phases": {**run.phases, phase_id: phase_after(phase, event)}}
+    match event.type:
+        case "phase.usage_recorded":
+            changes["usage"] = run.usage.plus(event.data)
+        case "phase.annotated":
+            changes["annotations"] = (*run.annotations, annotation(event))
+        case _:
+            pass
+    return changes
+
+
+def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
+    """The phase after one of its events."""
+    data, at = event.data, event.recorded_at
+    changes: dict[str, Any] = {"updated_at": at}
+    match event.type:
+        case "phase.added" | "phase.imported" | "phase.quarantined":
+            kinds: dict[str, type[Any]] = {
+                "name": str,
+                "tier_id": str,
+                "scope": dict,
+                "max_attempts": int,
+                "attempt": int,
+            }
+            told = {name: said(data, name, kind) for name, kind in kinds.items()}
+            changes |= {name: value for name, value in told.items() if value is not None}
+        case "phase.started":
+            changes |= {
+                "attempt": event.attempt or phase.attempt + 1,
+                "executor": said(data, "executor", str),
+            }
+        case "phase.completed":
+            changes["last_outcome"] = {"code": "COMPLETE", "detail": said(data, "reason", str)}
+        case "phase.failed":
+            outcome = {"code": said(data, "outcome", str), "detail": said(data, "detail", str)}
+            changes["last_outcome"] = outcome
+        case "phase.skipped":
+            changes["last_outcome"] = {"code": "SKIPPED", "detail": said(data, "reason", str)}
+        case "phase.released":
+            changes["executor"] = None
+        case "phase.requeued":
+            changes |= {"executor": None, "revision": phase.revision + bool(data.get("replan"))}
+        case "phase.usage_recorded":
+            changes["usage"] = phase.usage.plus(data)
+        case _:
+            pass
+    if event.state_after != phase.state:
+        changes |= moved(phase, event, changes.get("attempt", phase.attempt))
+    return phase._replace(**changes)
+
+
+def moved(phase: Phase, event: RecordedEvent, attempt: int) -> dict[str, Any]:
+    """What changes in a phase because its state does."""
+    state, at = event.state_after, event.recorded_at
+    over = state in SETTLED or state == PhaseState.FAILED
+    changes: dict[str, Any] = {"state": state, "completed_at": at if over else None}
+    if state in ATTEMPT_OPEN:
+        changes |= {"started_at": phase.started_at or at, "attempt": max(attempt, 1)}
+    if event.type not in AFTERMATH:
+        # A state that was set outside the moves answers no report that came before it.
+        named = event.attempt is not None
+        last = LastMove(event=event.type, attempt=event.attempt or 0, version=event.version)
+        changes["last_move"] = last if named else None
+    return changes
+
+
+def annotation(event: RecordedEvent) -> Annotation:
+    """The note that this event leaves."""
+    tags = said(event.data, "tags", list) or []
+    return Annotation(
+        version=event.version,
+        phase_id=event.phase_id,
+        text=said(event.data, "text", str) or "",
+        tags=tuple(tag for tag in tags if isinstance(tag, str)),
+        actor=event.actor,
+        at=event.recorded_at,
+    )
