@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import stamina
+from runnotary_client import Client, Patience
 
 from client.tests.proxy import Proxy, proxied
-from runnotary_client import Client, Patience
 from tests.end_to_end.service import SECONDS, Server, serving
 
 IMPATIENT = Patience(answer_seconds=SECONDS, tries=4, seconds=SECONDS)

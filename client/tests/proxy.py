@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
-How = Literal["pass", "cut before", "cut after", "hold"]
-"""`cut before`: the request never arrives. `cut after`: it does, its answer does not. `hold`: until let go."""
+How = Literal["pass", "cut before", "cut after", "hold", "hold answer"]
+"""`cut before`: the request never arrives. `cut after`: it does, its answer does not. `hold`: not yet."""
 
 HEAD = re.compile(rb"([A-Z]+) (\S+) HTTP/1\.1\r\n(.*?)\r\n\r\n", re.DOTALL)
 LENGTH = re.compile(rb"(?im)^content-length: *([0-9]+)")
@@ -33,6 +33,7 @@ class Proxy:
     upstream: tuple[str, int]
     how: Callable[[Seen], How] = lambda seen: "pass"
     seen: list[Seen] = field(default_factory=list)
+    held: threading.Event = field(default_factory=threading.Event)
     let_go: threading.Event = field(default_factory=threading.Event)
     _listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
     _open: list[socket.socket] = field(default_factory=list)
@@ -72,8 +73,9 @@ class Proxy:
             end(caller)
             return
         self._open += [caller, service]
-        cut_answer = threading.Event()
-        threading.Thread(target=self._answers, args=(service, caller, cut_answer), daemon=True).start()
+        cut_answer, hold_answer = threading.Event(), threading.Event()
+        answering = (service, caller, cut_answer, hold_answer)
+        threading.Thread(target=self._answers, args=answering, daemon=True).start()
         with suppress(OSError):
             for seen, raw in requests(caller):
                 self.seen.append(seen)
@@ -83,17 +85,27 @@ class Proxy:
                     case "cut after":
                         cut_answer.set()
                     case "hold":
-                        self.let_go.wait(SECONDS)
+                        self._hold()
+                    case "hold answer":
+                        hold_answer.set()
                 service.sendall(raw)
         if not cut_answer.is_set():
             end(caller)
             end(service)
 
-    def _answers(self, service: socket.socket, caller: socket.socket, cut: threading.Event) -> None:
+    def _hold(self) -> None:
+        self.held.set()
+        self.let_go.wait(SECONDS)
+
+    def _answers(
+        self, service: socket.socket, caller: socket.socket, cut: threading.Event, hold: threading.Event
+    ) -> None:
         with suppress(OSError):
             while data := service.recv(65536):
                 if cut.is_set():
                     break
+                if hold.is_set():
+                    self._hold()
                 caller.sendall(data)
         end(caller)
         end(service)

@@ -4,9 +4,9 @@ import sys
 from typing import Any
 
 import pytest
+from runnotary_client import AlreadyExists, Client, IllegalMove, NotFound, RunOver, StaleAttempt
 
 from client.tests.proxy import Proxy
-from runnotary_client import AlreadyExists, Client, IllegalMove, NotFound, RunOver, StaleAttempt
 from tests.end_to_end.service import Server
 
 
@@ -27,7 +27,7 @@ def last(server: Server, run_id: str) -> dict[str, Any]:
 
 
 def test_a_run_from_beginning_to_end(server: Server, client: Client) -> None:
-    """Entering a run creates it and lets phases start; a phase is added, started and completed; the run is done."""
+    """Entering a run creates it and lets phases start; a phase is added, started, completed; the run is done."""
     with client.run(goal="Predict output sizes") as run:
         with run.phase("build") as attempt:
             attempt.submit({"files_changed": ["src/predictor.py"]})
@@ -48,7 +48,7 @@ def test_a_run_from_beginning_to_end(server: Server, client: Client) -> None:
 def test_an_exception_fails_the_phase(server: Server, client: Client) -> None:
     """An exception inside is recorded as phase.failed with its type and message, and goes on."""
     with pytest.raises(ZeroDivisionError), client.run("r1", goal="g") as run, run.phase("build"):
-        print(1 / 0)
+        _ = 1 / 0
     assert (last(server, "r1")["type"], last(server, "r1")["data"]) == (
         "phase.failed",
         {"outcome": "ZeroDivisionError", "detail": "division by zero"},
@@ -91,7 +91,7 @@ def test_a_failed_phase_is_tried_again_where_that_is_said(server: Server, client
     with client.run("r1", goal="g") as run:
         with run.phase("build") as attempt:
             attempt.fail("RED")
-        with pytest.raises(IllegalMove, match="phase.requeued"), run.phase("build"):
+        with pytest.raises(IllegalMove, match="requeued"), run.phase("build"):
             pass
         with run.phase("build", again=True) as attempt:
             assert attempt.number == 2
@@ -165,7 +165,11 @@ def test_a_phase_is_found_by_its_name(server: Server, client: Client) -> None:
         with run.phase("deploy", name="Deploy", scope={"goal": "Roll out"}, max_attempts=2) as attempt:
             attempt.complete()
         added = run.show()["phases"][1]
-    assert (added["phase_id"], added["name"], added["scope"]["goal"]) == ("deploy", "Deploy", "Roll out")
+    assert (added["phase_id"], added["name"], (added["scope"] or {})["goal"]) == (
+        "deploy",
+        "Deploy",
+        "Roll out",
+    )
 
 
 def test_an_attempt_can_be_gone_on_with(server: Server, client: Client) -> None:

@@ -202,8 +202,8 @@ class AttemptCalls(Entered):
                 yield from send(call, patiently=False)
             except Unavailable:
                 continue  # it may come back before the lease runs out
-            except (StaleAttempt, RunOver, NotFound):
-                self.lost = not self.is_over
+            except RunnotaryError as error:
+                self.lost = isinstance(error, (StaleAttempt, RunOver, NotFound)) and not self.is_over
                 return
 
     def _renew_no_more(self) -> Steps[None]:

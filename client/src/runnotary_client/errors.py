@@ -126,8 +126,6 @@ class Defect(Refused):
 
 BY_CODE: dict[str, type[Refused]] = {
     "stale-attempt": StaleAttempt,
-    "attempt-required": StaleAttempt,
-    "no-lease": StaleAttempt,
     "run-terminal": RunOver,
     "run-exists": AlreadyExists,
     "phase-exists": AlreadyExists,

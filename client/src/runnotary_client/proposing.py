@@ -24,6 +24,8 @@ def propose(
 ) -> Steps[Report]:
     """Have an event recorded, or kept where there is a spool.
 
+    A caller's own key means the same after a restart; so no time is sent with it that would be another then.
+
     Raises:
         NotSupported: the service knows no such event.
         Refused: no.
@@ -36,7 +38,7 @@ def propose(
         "phase_id": phase_id,
         "attempt": attempt,
         "data": filled(data) or None,
-        "occurred_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "occurred_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if key is None else None,
         "expected_version": expected_version,
     }
     call = link.proposal(path_of("runs", run_id, "events"), body, run_id, key)
