@@ -18,7 +18,7 @@ ICON = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
 
 
 @router.get("/openapi.json")
-async def openapi(request: Request) -> Response:
+def openapi(request: Request) -> Response:
     """Every call, for programs."""
     return unchanged(request, orjson.dumps(request.app.openapi()), "application/json")
 

@@ -1,6 +1,7 @@
 """Real services for the client, and a proxy between them that can be told to fail."""
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from runnotary_client import Client, Patience
 from client.tests.proxy import Proxy, proxied
 from tests.end_to_end.service import SECONDS, Server, serving
 
+NUMBERS = count(1)
 IMPATIENT = Patience(answer_seconds=SECONDS, tries=4, seconds=SECONDS)
 
 
@@ -20,6 +22,19 @@ def no_pauses() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A process of the service that all tests share, each with runs of its own."""
+    with serving(f"sqlite:///{tmp_path_factory.mktemp('shared')}/runs.db") as running:
+        yield running
+
+
+@pytest.fixture
+def run_id() -> str:
+    """The id of a run that no other test has."""
+    return f"run-{next(NUMBERS)}"
+
+
 @pytest.fixture
 def database_url(tmp_path: Path) -> str:
     """A database of the test's own."""
@@ -27,16 +42,18 @@ def database_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def server(database_url: str) -> Iterator[Server]:
-    """A process of the service."""
+def own_server(database_url: str) -> Iterator[Server]:
+    """A process of the service that the test may end."""
     with serving(database_url) as running:
         yield running
 
 
 @pytest.fixture
-def proxy(server: Server) -> Iterator[Proxy]:
-    """A way to the service that can be cut."""
-    with proxied(server.host, server.port) as between:
+def proxy(request: pytest.FixtureRequest) -> Iterator[Proxy]:
+    """A way to the service that can be cut: to the test's own, where it has one."""
+    name = "own_server" if "own_server" in request.fixturenames else "server"
+    behind: Server = request.getfixturevalue(name)
+    with proxied(behind.host, behind.port) as between:
         yield between
 
 

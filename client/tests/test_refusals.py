@@ -22,17 +22,16 @@ from runnotary_client.repeats import LIMIT, QUIET_SECONDS, Repeats
 from api.problems import STATUS
 from client.tests.conftest import IMPATIENT
 from client.tests.proxy import Proxy
+from client.tests.record import events_of
 from domain import refusals
 from tests.end_to_end.service import Server
 
-EVENTS = "/v1/runs/nightly/events"
 
-
-def test_a_refusal_prints_what_to_do(client: Client, server: Server) -> None:
+def test_a_refusal_prints_what_to_do(run_id: str, client: Client, server: Server) -> None:
     """Its text has the code, what is wrong, the remedy and the legal moves; its attributes have the facts."""
-    server.create("nightly", phases=[{"phase_id": "build"}])
+    server.create(run_id, phases=[{"phase_id": "build"}])
     with pytest.raises(IllegalMove) as raised:
-        client.propose("nightly", "run.succeeded")
+        client.propose(run_id, "run.succeeded")
     error = raised.value
     first, remedy, legal = str(error).splitlines()
     assert first.startswith("illegal-move: run.succeeded may not happen")
@@ -70,56 +69,60 @@ def test_every_refusal_has_a_class() -> None:
 
 def test_what_is_missing_says_what_may_have_been_meant(client: Client, server: Server) -> None:
     """A run that is not there: NotFound, with the ids that are close."""
-    server.create("nightly")
+    server.create("hourly")
     with pytest.raises(NotFound) as raised:
-        client.show("nightli")
-    assert raised.value.problem["similar"] == ["nightly"]
+        client.show("hourlie")
+    assert raised.value.problem["similar"] == ["hourly"]
 
 
-def test_a_loop_asks_twice_and_not_336_times(client: Client, proxy: Proxy, server: Server) -> None:
+def test_a_loop_asks_twice_and_not_336_times(
+    run_id: str, client: Client, proxy: Proxy, server: Server
+) -> None:
     """The weeks of READY, here: a loop that reads what cannot be read, 336 times, makes 2 requests."""
     for _ in range(336):
         with pytest.raises(NotFound):
             client.show("backend-fixes-v6")
     assert len(proxy.asked("GET", "/v1/runs/backend-fixes-v6")) == LIMIT
 
-    server.create("nightly", phases=[{"phase_id": "build"}])
+    server.create(run_id, phases=[{"phase_id": "build"}])
     for _ in range(336):
         with pytest.raises(IllegalMove) as raised:
-            client.propose("nightly", "phase.started", phase_id="build")
-    assert len(proxy.asked("POST", EVENTS)) <= 3
+            client.propose(run_id, "phase.started", phase_id="build")
+    assert len(proxy.asked("POST", events_of(run_id))) <= 3
     assert "Not asked again: refused 2 times in the same way" in str(raised.value)
-    kept = server.call("GET", "/v1/runs/nightly/refusals").body["items"]
+    kept = server.call("GET", f"/v1/runs/{run_id}/refusals").body["items"]
     assert len(kept) <= 3
 
 
-def test_a_change_of_the_run_lets_it_ask_again(client: Client, proxy: Proxy, server: Server) -> None:
+def test_a_change_of_the_run_lets_it_ask_again(
+    run_id: str, client: Client, proxy: Proxy, server: Server
+) -> None:
     """What was refused twice is asked again once this client has changed the run, or seen it changed."""
-    server.create("nightly")
+    server.create(run_id)
 
     def ask() -> int:
         with pytest.raises(IllegalMove):
-            client.propose("nightly", "run.succeeded", data={"reason": "now"})
-        return len(proxy.asked("POST", EVENTS))
+            client.propose(run_id, "run.succeeded", data={"reason": "now"})
+        return len(proxy.asked("POST", events_of(run_id)))
 
     assert [ask(), ask(), ask()] == [1, 2, 2]
-    client.propose("nightly", "run.annotated", data={"text": "something"})
+    client.propose(run_id, "run.annotated", data={"text": "something"})
     assert [ask(), ask(), ask()] == [4, 5, 5]
 
-    client.show("nightly")
-    server.record("nightly", "run.phases_queued")
+    client.show(run_id)
+    server.record(run_id, "run.phases_queued")
     assert ask() == 5
-    client.show("nightly")
+    client.show(run_id)
     assert ask() == 6
 
 
-def test_other_data_is_another_call(client: Client, proxy: Proxy, server: Server) -> None:
+def test_other_data_is_another_call(run_id: str, client: Client, proxy: Proxy, server: Server) -> None:
     """Only the same call is the same: another state of things is not in the way."""
-    server.create("nightly")
+    server.create(run_id)
     for number in range(4):
         with pytest.raises(IllegalMove):
-            client.propose("nightly", "run.succeeded", data={"reason": str(number)})
-    assert len(proxy.asked("POST", EVENTS)) == 4
+            client.propose(run_id, "run.succeeded", data={"reason": str(number)})
+    assert len(proxy.asked("POST", events_of(run_id))) == 4
 
 
 def refused(code: str = "illegal-move", status: int = 409) -> Refused:
@@ -135,7 +138,7 @@ def let_through(repeats: Repeats, call: Call) -> bool:
     return True
 
 
-def test_time_lets_it_ask_again_ever_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_lets_it_ask_again_ever_more_seldom(run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a quarter of an hour it is asked once more, then after twice as long."""
     now = 0.0
     monkeypatch.setattr("runnotary_client.repeats.time.monotonic", lambda: now)
@@ -150,7 +153,7 @@ def test_time_lets_it_ask_again_ever_more_seldom(monkeypatch: pytest.MonkeyPatch
     assert len([at for at in asked if at <= 35 * 60]) == 3, "the 35 minutes of the incident"
 
 
-def test_another_refusal_is_heard_from_the_beginning() -> None:
+def test_another_refusal_is_heard_from_the_beginning(run_id: str) -> None:
     """The same call that is refused with another code is another story."""
     repeats, call = Repeats(), Call(method="GET", path="/v1/runs/x", run_id="x")
     repeats.note(call, refused())
@@ -162,11 +165,11 @@ def test_another_refusal_is_heard_from_the_beginning() -> None:
     assert let_through(repeats, call)
 
 
-def test_unavailable_is_no_refusal(proxy: Proxy, server: Server) -> None:
+def test_unavailable_is_no_refusal(run_id: str, proxy: Proxy, server: Server) -> None:
     """No answer at all is never counted as a refusal: the next call asks."""
-    server.create("nightly")
+    server.create(run_id)
     proxy.how = lambda seen: "cut before"
     with Client(proxy.url, patience=IMPATIENT) as client:
         for _ in range(3):
             with pytest.raises(Unavailable):
-                client.show("nightly")
+                client.show(run_id)
