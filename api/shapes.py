@@ -31,8 +31,8 @@ PHASE_EXAMPLE: dict[str, Any] = {
 RUN_EXAMPLE: dict[str, Any] = {
     "run_id": RUN_ID, "state": "PHASE_EXECUTION", "version": 4, "position": 17, "goal": "Nightly",
     "config": RunConfig().model_dump(), "labels": {"team": "core"}, "usage": USAGE, "tiers": [],
-    "held": False, "preserved": False, "archived": False, "created_at": TIME, "updated_at": TIME,
-    "started_at": TIME, "completed_at": None, "head_hash": HASH,
+    "held": False, "preserved": False, "preserved_why": None, "archived": False, "created_at": TIME,
+    "updated_at": TIME, "started_at": TIME, "completed_at": None, "head_hash": HASH,
     }  # fmt: skip
 
 
@@ -97,9 +97,10 @@ class RunSummary(BaseModel):
     labels: dict[str, str]
     usage: Usage
     tiers: list[TierShown]
-    held: bool
-    preserved: bool
-    archived: bool
+    held: bool = Field(description="No phase starts.")
+    preserved: bool = Field(description="It cannot be archived.")
+    preserved_why: str | None = Field(description="Why, as far as that was said.")
+    archived: bool = Field(description="It is out of the default lists.")
     created_at: str
     updated_at: str
     started_at: str | None

@@ -247,6 +247,7 @@ class RunAsItWouldBe(BaseModel):
     tiers: list[TierShown]
     held: bool
     preserved: bool
+    preserved_why: str | None
     archived: bool
     created_at: str
     updated_at: str

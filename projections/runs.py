@@ -15,16 +15,14 @@ from sqlalchemy import (
     Text,
     bindparam,
     func,
-    or_,
     select,
 )
 
 from domain.run import Run
-from projections import labels
 from projections.change import Change, Write
 from projections.tables import metadata
 
-VERSION = 1
+VERSION = 2
 
 TABLE = Table(
     "runs",
@@ -44,6 +42,7 @@ TABLE = Table(
     Column("major_issues", BigInteger, nullable=False),
     Column("held", Boolean, nullable=False),
     Column("preserved", Boolean, nullable=False),
+    Column("preserved_why", Text),
     Column("archived", Boolean, nullable=False),
     Column("created_at", Text, nullable=False),
     Column("updated_at", Text, nullable=False),
@@ -95,6 +94,7 @@ def row(run: Run) -> dict[str, Any]:
         **run.usage.counts(),
         "held": run.held,
         "preserved": run.preserved,
+        "preserved_why": run.preserved_why,
         "archived": run.archived,
         "created_at": run.created_at,
         "updated_at": run.updated_at,
@@ -127,39 +127,3 @@ def ids_starting_with(connection: Connection, text: str, limit: int | None = Non
     """Ids of runs that start with this text; at most the newest `limit`."""
     query = select(TABLE.c.run_id).where(TABLE.c.run_id.startswith(text, autoescape=True))
     return set(connection.execute(query.order_by(TABLE.c.created_at.desc()).limit(limit)).scalars())
-
-
-def page(  # noqa: PLR0913  # the filters of the list, all named
-    connection: Connection,
-    *,
-    states: Sequence[str] = (),
-    labels_wanted: Sequence[tuple[str, str | None]] = (),
-    text: str | None = None,
-    archived: bool | None = False,
-    before: tuple[str, str] | None = None,
-    limit: int,
-) -> list[dict[str, Any]]:
-    """At most `limit` runs, newest first, from before a (created_at, run_id).
-
-    `labels_wanted` are names and values, None standing for any value; all of them have to be there.
-    `text` is looked for in ids and goals. `archived` None means both.
-    """
-    query = select(TABLE).order_by(TABLE.c.created_at.desc(), TABLE.c.run_id.desc()).limit(limit)
-    if states:
-        query = query.where(TABLE.c.state.in_(states))
-    if archived is not None:
-        query = query.where(TABLE.c.archived.is_(archived))
-    if text:
-        query = query.where(
-            or_(
-                TABLE.c.run_id.icontains(text, autoescape=True), TABLE.c.goal.icontains(text, autoescape=True)
-            )
-        )
-    for name, value in labels_wanted:
-        query = query.where(TABLE.c.run_id.in_(labels.runs_with(name, value)))
-    if before is not None:
-        at, run_id = before
-        query = query.where(
-            or_(TABLE.c.created_at < at, (TABLE.c.created_at == at) & (TABLE.c.run_id < run_id))
-        )
-    return [shown(dict(row)) for row in connection.execute(query).mappings()]
