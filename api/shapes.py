@@ -4,10 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from domain.described import HASH, PHASE_ID, RUN_ID, TIME
 from domain.events.shared import RunConfig
-
-RUN_ID, PHASE_ID, TIME = "nightly-42", "phase1-build", "2026-11-22T10:00:00.000000Z"
-HASH = "9f2c" * 16
 
 
 class Usage(BaseModel):

@@ -11,6 +11,7 @@ GRANTS = {
     "seals": "SELECT, INSERT",
     "legal_moves": "SELECT",
     "alembic_version": "SELECT",
+    "schema_documentation": "SELECT",
     "refusals": "SELECT, INSERT, DELETE",
     "projections": "SELECT",
     "runs": "SELECT, INSERT, UPDATE",

@@ -18,37 +18,74 @@ from sqlalchemy import (
     select,
 )
 
-from domain.run import Run
+from domain.described import HASH, RUN_ID, TIME, Hash, described
+from domain.events.shared import Id, RunConfig, Tier
+from domain.proposals import Time
+from domain.run import DEFAULT_CONFIG, Run
+from domain.states import RunState, TierState
 from projections.change import Change, Write
 from projections.tables import metadata
 
 VERSION = 2
 
+
+class TierHeld(Tier):
+    """A tier as the table holds it."""
+
+    state: TierState
+
+
 TABLE = Table(
     "runs",
     metadata,
-    Column("run_id", Text, primary_key=True),
+    Column("run_id", Text, primary_key=True, **described("The run.", RUN_ID, holds=Id)),
     # Plain text: reading a state that this program does not know must not raise.
-    Column("state", Text),
-    Column("version", Integer, nullable=False),
-    Column("position", BigInteger, nullable=False),
-    Column("goal", Text),
-    Column("config", Text, nullable=False),
-    Column("labels", Text, nullable=False),
-    Column("tiers", Text, nullable=False),
-    Column("tokens_used", BigInteger, nullable=False),
-    Column("ci_runs_used", BigInteger, nullable=False),
-    Column("minor_issues", BigInteger, nullable=False),
-    Column("major_issues", BigInteger, nullable=False),
-    Column("held", Boolean, nullable=False),
-    Column("preserved", Boolean, nullable=False),
-    Column("preserved_why", Text),
-    Column("archived", Boolean, nullable=False),
-    Column("created_at", Text, nullable=False),
-    Column("updated_at", Text, nullable=False),
-    Column("started_at", Text),
-    Column("completed_at", Text),
-    Column("head_hash", Text, nullable=False),
+    Column(
+        "state",
+        Text,
+        **described("As it stands; null: it is quarantined.", "PHASE_EXECUTION", holds=RunState),
+    ),
+    Column("version", Integer, nullable=False, **described("The version of its last event.", 4)),
+    Column("position", BigInteger, nullable=False, **described("The position of its last event.", 17)),
+    Column("goal", Text, **described("What it is to reach.", "Predict output sizes")),
+    Column(
+        "config",
+        Text,
+        nullable=False,
+        **described("The limits and the profile it works under.", DEFAULT_CONFIG, as_json=RunConfig),
+    ),
+    Column(
+        "labels",
+        Text,
+        nullable=False,
+        **described("Its labels.", {"team": "core"}, as_json=dict[str, str]),
+    ),
+    Column(
+        "tiers",
+        Text,
+        nullable=False,
+        **described(
+            "Its tiers; the state of each is derived from its phases.",
+            [{"tier_id": "T1", "name": "Foundation", "state": "IN_PROGRESS"}],
+            as_json=list[TierHeld],
+        ),
+    ),
+    Column("tokens_used", BigInteger, nullable=False, **described("Tokens spent so far.", 41_000)),
+    Column("ci_runs_used", BigInteger, nullable=False, **described("Runs of CI so far.", 1)),
+    Column("minor_issues", BigInteger, nullable=False, **described("Minor issues so far.", 2)),
+    Column("major_issues", BigInteger, nullable=False, **described("Major issues so far.", 0)),
+    Column("held", Boolean, nullable=False, **described("Whether no phase starts.", example=False)),
+    Column("preserved", Boolean, nullable=False, **described("Whether it stays in sight.", example=False)),
+    Column("preserved_why", Text, **described("Why it stays in sight.", "the baseline of November")),
+    Column(
+        "archived", Boolean, nullable=False, **described("Whether it is out of default lists.", example=False)
+    ),
+    Column("created_at", Text, nullable=False, **described("When its first event came.", TIME, holds=Time)),
+    Column("updated_at", Text, nullable=False, **described("When its last event came.", TIME, holds=Time)),
+    Column("started_at", Text, **described("When it first executed.", TIME, holds=Time)),
+    Column("completed_at", Text, **described("When it came to the DONE_* state it is in.", TIME, holds=Time)),
+    Column("head_hash", Text, nullable=False, **described("The hash of its last event.", HASH, holds=Hash)),
+    comment="Every run as it stands.",
 )
 Index(None, TABLE.c.created_at, TABLE.c.run_id)
 Index(None, TABLE.c.state, TABLE.c.created_at)

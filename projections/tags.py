@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy import Column, Index, Select, Table, Text, select
 
+from domain.described import RUN_ID, described
+from domain.events.shared import Id, Label
 from domain.run import Annotation, Run
 from projections.change import Change, Write
 from projections.tables import metadata
@@ -14,8 +16,9 @@ VERSION = 1
 TABLE = Table(
     "run_tags",
     metadata,
-    Column("run_id", Text, primary_key=True),
-    Column("tag", Text, primary_key=True),
+    Column("run_id", Text, primary_key=True, **described("The run.", RUN_ID, holds=Id)),
+    Column("tag", Text, primary_key=True, **described("A tag of a note.", "manual", holds=Label)),
+    comment="The tags of the notes on a run and its phases, to find runs by.",
 )
 Index(None, TABLE.c.tag)
 
