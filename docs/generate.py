@@ -689,12 +689,9 @@ def tables() -> Iterator[str]:
         "`2026-11-22T10:00:00.000000Z`; states are plain text; JSON is text, never a JSON type of the "
         "database. On SQLite `true` is 1 and `false` is 0.",
         "The database itself says all this, too: in the table [schema_documentation](#schema_documentation), "
-        "with a JSON Schema for each column, and on PostgreSQL as comments (`\\d+ TABLE`).",
-    )
-    yield from block(
-        "sql",
-        "SELECT description, example, json_schema FROM schema_documentation\n"
-        "WHERE table_name = 'phases' AND column_name = 'scope'",
+        "with a JSON Schema for each column, and on PostgreSQL as comments (`\\d+ phases`). So `SELECT "
+        "description, example, json_schema FROM schema_documentation WHERE column_name = 'scope'` tells what "
+        "a scope is.",
     )
     yield from paragraph("## The log", "Made and changed by migrations (`eventstore/migrations/`).")
     yield from table_entries(each for each in TABLES if each.name not in FOLLOWS)
