@@ -12,6 +12,7 @@ from api.cli import (
     carrying,
     demo,
     history,
+    importing,
     machine,
     reading,
     rehearsing,
@@ -51,6 +52,7 @@ for command in (
     machine.schema,
     carrying.export,
     carrying.restore,
+    importing.import_autopack,
     upkeep.doctor,
 ):
     app.command()(command)
