@@ -143,7 +143,9 @@ class AttemptCalls(Entered):
         data = {"executor": self._wanted.executor or self._link.actor, "lease_seconds": seconds}
         path = path_of("runs", self.run_id, "events")
         body = {"type": "phase.started", "phase_id": self.phase_id, "data": filled(data)}
-        started = yield from self._link.ask(self._link.proposal(path, body, self.run_id))
+        # Where it is EXECUTING, that may be by a start of ours whose answer was lost; else any such is over.
+        starting = self._link.proposal(path, body, self.run_id)
+        started = yield from self._link.open(starting, anew=phase["state"] != "EXECUTING")
         yield from self.opened(started.body["event"]["attempt"], seconds)
 
     def opened(self, number: int, lease_seconds: int | None) -> Steps[None]:
