@@ -12,9 +12,11 @@ GRANTS = {
     "legal_moves": "SELECT",
     "alembic_version": "SELECT",
     "refusals": "SELECT, INSERT, DELETE",
+    "heartbeats": "SELECT, INSERT, UPDATE, DELETE",
     "projections": "SELECT",
     "runs": "SELECT, INSERT, UPDATE",
     "phases": "SELECT, INSERT, UPDATE",
+    "startable_phases": "SELECT, INSERT, DELETE",
     "run_labels": "SELECT, INSERT, DELETE",
     "annotations": "SELECT, INSERT",
 }

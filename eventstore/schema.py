@@ -97,6 +97,17 @@ refusals = Table(
     Index(None, "run_id", "refusal_id"),
 )
 
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("phase_id", Text, primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    # Tells one heartbeat from the next, whatever the clocks say.
+    Column("beats", Number, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
 seals = Table(
     "seals",
     metadata,

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, bindparam, select
+from sqlalchemy import BigInteger, Column, Connection, Index, Integer, Row, Table, Text, bindparam, select
 
 from domain.run import Phase, Run
 from projections.change import Change, Write
 from projections.tables import metadata
 
-VERSION = 1
+VERSION = 2
 
 TABLE = Table(
     "phases",
@@ -27,6 +27,8 @@ TABLE = Table(
     Column("max_attempts", BigInteger, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("executor", Text),
+    Column("lease_seconds", Integer),
+    Column("leased_at", Text),
     Column("tokens_used", BigInteger, nullable=False),
     Column("ci_runs_used", BigInteger, nullable=False),
     Column("minor_issues", BigInteger, nullable=False),
@@ -37,6 +39,10 @@ TABLE = Table(
     Column("updated_at", Text, nullable=False),
 )
 
+IS_LEASED = TABLE.c.lease_seconds.is_not(None)
+Index(None, TABLE.c.lease_seconds, sqlite_where=IS_LEASED, postgresql_where=IS_LEASED)
+
+LEASE = ("lease_seconds", "leased_at")
 USAGE = ("tokens_used", "ci_runs_used", "minor_issues", "major_issues")
 DOCUMENTS = ("scope", "last_outcome")
 
@@ -84,6 +90,8 @@ def row(run_id: str, phase: Phase) -> dict[str, Any]:
         "max_attempts": phase.max_attempts,
         "revision": phase.revision,
         "executor": phase.executor,
+        "lease_seconds": phase.lease.seconds if phase.lease else None,
+        "leased_at": phase.lease.granted_at if phase.lease else None,
         **phase.usage.counts(),
         "last_outcome": orjson.dumps(phase.last_outcome).decode() if phase.last_outcome else None,
         "started_at": phase.started_at,
@@ -94,8 +102,10 @@ def row(run_id: str, phase: Phase) -> dict[str, Any]:
 
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as callers see it."""
-    view = {str(name): value for name, value in row.items() if name not in USAGE}
+    view = {str(name): value for name, value in row.items() if name not in USAGE + LEASE}
     view |= {name: orjson.loads(row[name]) for name in DOCUMENTS if row[name] is not None}
+    lease = {"lease_seconds": row["lease_seconds"], "granted_at": row["leased_at"]}
+    view["lease"] = lease if row["lease_seconds"] is not None else None
     return view | {"usage": {name: row[name] for name in USAGE}}
 
 
@@ -110,3 +120,13 @@ def get(connection: Connection, run_id: str, phase_id: str) -> dict[str, Any] | 
     query = select(TABLE).where(TABLE.c.run_id == run_id, TABLE.c.phase_id == phase_id)
     found = connection.execute(query).mappings().first()
     return shown(dict(found)) if found is not None else None
+
+
+def lease(
+    connection: Connection, run_id: str, phase_id: str, attempt: int
+) -> Row[str | None, int, str] | None:
+    """The executor of an attempt, and the seconds and the start of its lease; None where it has none out."""
+    query = select(TABLE.c.executor, TABLE.c.lease_seconds, TABLE.c.leased_at).where(
+        TABLE.c.run_id == run_id, TABLE.c.phase_id == phase_id, TABLE.c.attempt == attempt, IS_LEASED
+    )
+    return connection.execute(query).first()
