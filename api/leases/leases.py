@@ -108,7 +108,7 @@ class Leases:
             return outstanding(connection)
 
     def views(self, *, overdue: bool | None = None) -> list[dict[str, Any]]:
-        """The leases that are out, as callers see them; only those that are overdue, or not, if it is said."""
+        """The leases that are out, as callers see them; if it is said, those that are overdue, or not."""
         now = stamp(self._now())
         found = [each.view(now) for each in self.outstanding()]
         return [each for each in found if overdue in (None, each["overdue"])]
