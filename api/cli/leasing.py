@@ -35,9 +35,9 @@ def claim(
     server: Server = None,
     database: Database = None,
 ) -> None:
-    """Claim the phase that has waited longest, and print RUN PHASE ATTEMPT.
+    """Claim the phase that has waited longest.
 
-    Exits with 3, and prints nothing, where no phase may start now.
+    Prints RUN PHASE ATTEMPT. Exits with 3, and prints none, where no phase may start now.
     """
     body = {"executor": executor, "lease_seconds": lease}
     if label:
