@@ -1,7 +1,7 @@
 """An executor in a process of its own: claims a phase, and says that it is at it until it is told to end.
 
-Called with the host and the port of a service. Prints what it claimed. At the first line that it is sent it ends
-its attempt, and prints what was answered.
+Called with the host and the port of a service. Prints what it claimed; when it is sent a line it ends its
+attempt, and prints what was answered.
 """
 
 import json
