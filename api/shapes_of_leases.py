@@ -2,7 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.shapes import PHASE_ID, RUN_ID, TIME, Recording
+from api.shapes import Recording
+from domain.described import PHASE_ID, RUN_ID, TIME
 
 UNTIL = "2026-11-22T10:05:00.000000Z"
 

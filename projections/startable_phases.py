@@ -5,7 +5,10 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Index, Integer, Table, Text, bindparam, select, tuple_
 
+from domain.described import PHASE_ID, RUN_ID, TIME, described
+from domain.events.shared import Id
 from domain.judge import startable
+from domain.proposals import Time
 from domain.run import Run
 from projections import labels
 from projections.change import Change, Write
@@ -16,10 +19,11 @@ VERSION = 1
 TABLE = Table(
     "startable_phases",
     metadata,
-    Column("run_id", Text, primary_key=True),
-    Column("phase_id", Text, primary_key=True),
-    Column("created_at", Text, nullable=False),
-    Column("index", Integer, nullable=False),
+    Column("run_id", Text, primary_key=True, **described("The run.", RUN_ID, holds=Id)),
+    Column("phase_id", Text, primary_key=True, **described("The phase.", PHASE_ID, holds=Id)),
+    Column("created_at", Text, nullable=False, **described("When its run began.", TIME, holds=Time)),
+    Column("index", Integer, nullable=False, **described("Its number in the run, from 1.", 1)),
+    comment="The phases that may start now, of runs that are not archived: claims hand them out.",
 )
 AGE = (TABLE.c.created_at, TABLE.c.run_id, TABLE.c.index)
 Index(None, *AGE)
