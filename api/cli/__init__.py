@@ -13,6 +13,7 @@ from api.cli import (
     carrying,
     demo,
     history,
+    importing,
     keeping,
     leasing,
     machine,
@@ -60,6 +61,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     machine.schema,
     carrying.export,
     carrying.restore,
+    importing.import_autopack,
     upkeep.doctor,
 )
 for command in COMMANDS:
