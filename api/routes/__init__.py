@@ -8,6 +8,7 @@ from api.routes import (
     export,
     health,
     history,
+    leases,
     machine,
     refusals,
     replay,
@@ -21,6 +22,7 @@ from api.routes import (
 ALL: tuple[APIRouter, ...] = (
     events.router,
     runs.router,
+    leases.router,
     story.router,
     history.router,
     export.router,

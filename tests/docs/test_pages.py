@@ -16,6 +16,7 @@ from tests.docs.pages import DOCS, Terminal, blocks, differences
 SHARING = (
     "how-to/read-a-refusal",
     "how-to/retry-safely",
+    "how-to/share-work-among-executors",
     "how-to/audit-a-run",
     "how-to/ask-why-not",
     "how-to/ask-the-history",
@@ -31,6 +32,7 @@ BY_ITSELF = (
     "how-to/write-an-executor",
     "how-to/prove-the-record",
     "how-to/rebuild-the-tables",
+    "how-to/import-a-legacy-database",
 )
 ELSEWHERE = ("how-to/run-on-postgresql", "how-to/back-up-and-restore", "how-to/keep-seals-outside")
 SERVED = ("how-to/follow-the-log", "how-to/rebuild-the-tables", "how-to/write-an-executor")
