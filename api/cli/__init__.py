@@ -20,6 +20,7 @@ from api.cli import (
     replay,
     seals,
     serving,
+    stats,
     upkeep,
     writing,
 )
@@ -49,6 +50,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     keeping.label,
     *keeping.MARKING,
     reading.refusals,
+    stats.stats,
     seals.seals,
     replay.verify,
     replay.rebuild,

@@ -14,6 +14,7 @@ from api.routes import (
     runs,
     schemas,
     seals,
+    stats,
     story,
 )
 
@@ -24,6 +25,7 @@ ALL: tuple[APIRouter, ...] = (
     story.router,
     history.router,
     export.router,
+    stats.router,
     refusals.router,
     seals.router,
     machine.router,

@@ -170,7 +170,7 @@ OPERATIONS = [
     "create_run", "list_runs", "get_run", "add_phase", "get_phase", "get_moves", "propose_event",
     "propose_events", "list_run_events", "read_log", "list_run_refusals", "list_refusals", "list_seals",
     "get_machines", "get_diagram", "get_machine", "list_schemas", "get_schema", "list_projections", "rebuild",
-    "verify", "audit", "dry_run", "get_diff", "get_blame", "get_bisect", "export", "livez", "readyz",
+    "verify", "audit", "dry_run", "get_diff", "get_blame", "get_bisect", "export", "stats", "livez", "readyz",
 ]  # fmt: skip
 
 
