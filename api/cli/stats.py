@@ -37,7 +37,7 @@ def stats(
     server: Server = None,
     database: Database = None,
 ) -> None:
-    """Tell figures: states, failures, attempts, outcomes, tokens; by day and by label.
+    """Tell figures: states, failures, attempts, tokens.
 
     A run that failed counts as failed, whatever became of it: reopened, repaired, annotated or archived.
     """
