@@ -381,9 +381,17 @@ REFUSALS: dict[str, tuple[Case, ...]] = {
         ),
         Case("A phase is to start while its run is held.", refusals.RunHeld(RUN, PHASE)),
         Case(
-            "An event names an attempt that is not the current one. Notes, usage and results may come from "
-            "an earlier one.",
-            refusals.StaleAttempt(RUN, PHASE, "phase.completed", 1, 2, "EXECUTING"),
+            "An event or a heartbeat names an attempt that is not the current one, or is over. Notes, usage "
+            "and results may come from an earlier one.",
+            refusals.StaleAttempt(
+                RUN,
+                PHASE,
+                "phase.completed",
+                1,
+                2,
+                "EXECUTING",
+                "its lease of 300 s ran out at 2026-11-22T10:05:00.000000Z; no heartbeat came.",
+            ),
         ),
         Case(
             "An event that only the open attempt may bring about names no attempt.",
@@ -411,6 +419,16 @@ REFUSALS: dict[str, tuple[Case, ...]] = {
         ),
         Case(
             "`run.archived` is proposed for a run that is preserved.", refusals.RunPreserved(RUN, "baseline")
+        ),
+    ),
+    "What stands against a lease": (
+        Case(
+            "A heartbeat comes for an attempt that was opened without a lease.",
+            refusals.NoLease(RUN, PHASE, 1),
+        ),
+        Case(
+            "A claim, or a `phase.started`, asks for more than [`RUNNOTARY_LEASE_SECONDS_MAX`](settings.md).",
+            refusals.LeaseTooLong(172_800, 86_400),
         ),
     ),
     "What the caller knew is not so": (

@@ -8,6 +8,7 @@ from api.routes import (
     export,
     health,
     history,
+    leases,
     machine,
     refusals,
     replay,
@@ -22,6 +23,7 @@ from api.routes import (
 ALL: tuple[APIRouter, ...] = (
     events.router,
     runs.router,
+    leases.router,
     story.router,
     history.router,
     export.router,
