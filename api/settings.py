@@ -35,4 +35,7 @@ class Settings(BaseSettings):
     seal_key: Path | None = Field(
         None, description="File of an Ed25519 private key in PEM that signs the seals; without, none does."
     )
+    repair_two_persons: bool = Field(
+        False, description="Whether a repair is approved by another actor than the one who proposed it."
+    )
     shutdown_seconds: int = Field(5, ge=1, le=60, description="Seconds that open requests have at shutdown.")

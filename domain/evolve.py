@@ -8,8 +8,9 @@ from typing import Any
 
 from domain.envelopes import RecordedEvent
 from domain.moves import entity_of
+from domain.quarantine import diagnosis
 from domain.run import CONFIG_KINDS, DEFAULT_CONFIG, Annotation, LastMove, Phase, Run
-from domain.states import ATTEMPT_OPEN, DONE, SETTLED, PhaseState, RunState
+from domain.states import ATTEMPT_OPEN, DONE, ENDED, PhaseState, RunState
 from domain.told import said
 
 AFTERMATH = frozenset({"phase.requeued", "phase.skipped"})
@@ -47,9 +48,13 @@ def changes_by_run(run: Run, event: RecordedEvent) -> dict[str, Any]:
         started_at = event.recorded_at if state == RunState.PHASE_EXECUTION else None
         completed_at = event.recorded_at if state in DONE else None
         changes = {"state": state, "started_at": run.started_at or started_at, "completed_at": completed_at}
+    if state is not None:
+        changes["quarantine"] = None
     match event.type:
         case "run.queued" | "run.bootstrapped" | "run.created" | "run.imported" | "run.quarantined":
             changes |= described(data)
+            if state is None:
+                changes["quarantine"] = diagnosis(event)
         case "run.annotated":
             changes["annotations"] = (*run.annotations, annotation(event))
         case "run.usage_recorded":
@@ -113,6 +118,8 @@ def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
     """The phase after one of its events."""
     data, at = event.data, event.recorded_at
     changes: dict[str, Any] = {"updated_at": at}
+    if event.state_after is not None:
+        changes["quarantine"] = None
     match event.type:
         case "phase.added" | "phase.imported" | "phase.quarantined":
             kinds: dict[str, type[Any]] = {
@@ -124,6 +131,8 @@ def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
             }
             told = {name: said(data, name, kind) for name, kind in kinds.items()}
             changes |= {name: value for name, value in told.items() if value is not None}
+            if event.state_after is None:
+                changes["quarantine"] = diagnosis(event)
         case "phase.started":
             changes |= {
                 "attempt": event.attempt or phase.attempt + 1,
@@ -136,6 +145,10 @@ def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
             changes["last_outcome"] = outcome
         case "phase.skipped":
             changes["last_outcome"] = {"code": "SKIPPED", "detail": said(data, "reason", str)}
+        case "phase.repaired" if event.state_after in ENDED and approved(data):
+            changes["last_outcome"] = {"code": "REPAIRED", "detail": said(data, "reason", str)}
+        case "phase.repaired" if event.state_after == PhaseState.QUEUED:
+            changes["executor"] = None
         case "phase.released":
             changes["executor"] = None
         case "phase.requeued":
@@ -149,11 +162,15 @@ def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
     return phase._replace(**changes)
 
 
+def approved(data: Mapping[str, Any]) -> bool:
+    """Whether a proposal is behind a repair. Before there were any, a repair left no outcome."""
+    return said(said(data, "repair", dict) or {}, "repair_id", str) is not None
+
+
 def moved(phase: Phase, event: RecordedEvent, attempt: int) -> dict[str, Any]:
     """What changes in a phase because its state does."""
     state, at = event.state_after, event.recorded_at
-    over = state in SETTLED or state == PhaseState.FAILED
-    changes: dict[str, Any] = {"state": state, "completed_at": at if over else None}
+    changes: dict[str, Any] = {"state": state, "completed_at": at if state in ENDED else None}
     if state in ATTEMPT_OPEN:
         changes |= {"started_at": phase.started_at or at, "attempt": max(attempt, 1)}
     if event.type not in AFTERMATH:

@@ -12,11 +12,13 @@ GRANTS = {
     "legal_moves": "SELECT",
     "alembic_version": "SELECT",
     "refusals": "SELECT, INSERT, DELETE",
+    "repairs": "SELECT, INSERT, UPDATE",
     "projections": "SELECT",
     "runs": "SELECT, INSERT, UPDATE",
     "phases": "SELECT, INSERT, UPDATE",
     "run_labels": "SELECT, INSERT, DELETE",
     "annotations": "SELECT, INSERT",
+    "quarantine": "SELECT, INSERT, DELETE",
 }
 """What the service does with each table. It never changes or deletes an event, and owns nothing."""
 

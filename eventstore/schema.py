@@ -97,6 +97,33 @@ refusals = Table(
     Index(None, "run_id", "refusal_id"),
 )
 
+repairs = Table(
+    "repairs",
+    metadata,
+    Column("repair_id", Text, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("phase_id", Text),
+    Column("version", Integer, nullable=False),
+    Column("before", Text),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    # JSON: a list of texts.
+    Column("evidence", Text, nullable=False),
+    Column("finding", Text),
+    # JSON: what would come of it, as it was shown to whoever proposed it.
+    Column("preview", Text, nullable=False),
+    Column("proposed_by", Text, nullable=False),
+    Column("proposed_by_verified", Boolean, nullable=False),
+    Column("proposed_at", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("decided_by", Text),
+    Column("decided_by_verified", Boolean),
+    Column("decided_at", Text),
+    Column("decided_why", Text),
+    Index(None, "run_id", "proposed_at"),
+    Index(None, "status", "proposed_at"),
+)
+
 seals = Table(
     "seals",
     metadata,

@@ -1,0 +1,102 @@
+"""What waits in quarantine: the runs and phases that have no state until they are repaired."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Column, Connection, Table, Text, and_, bindparam, or_, select
+
+from domain.quarantine import Quarantine
+from domain.run import Run
+from projections import runs
+from projections.change import Change, Write
+from projections.tables import metadata
+
+VERSION = 1
+
+TABLE = Table(
+    "quarantine",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    # Empty for the run itself: a key holds no null.
+    Column("phase_id", Text, primary_key=True),
+    Column("since", Text, nullable=False),
+    Column("value", Text),
+    Column("kind", Text),
+    Column("suggested", Text),
+    Column("findings", Text, nullable=False),
+)
+
+_DELETE = TABLE.delete().where(TABLE.c.run_id == bindparam("key"))
+_INSERT = TABLE.insert()
+
+
+def writes(changes: Sequence[Change]) -> Iterator[Write]:
+    """What waits of each run of which something else waits than before."""
+    concerned = [change for change in changes if is_waiting(change.before) or is_waiting(change.after)]
+    changed = [change for change in concerned if waiting(change.before) != waiting(change.after)]
+    if old := [{"key": change.after.run_id} for change in changed if is_waiting(change.before)]:
+        yield _DELETE, old
+    if new := [row for change in changed for row in rows(change.after)]:
+        yield _INSERT, new
+
+
+def is_waiting(run: Run) -> bool:
+    """Whether anything of a run waits."""
+    return run.quarantine is not None or any(phase.quarantine for phase in run.phases.values())
+
+
+def waiting(run: Run) -> list[tuple[str, Quarantine]]:
+    """What waits of a run, by phase_id; the run itself has none."""
+    found = [("", run.quarantine), *((phase.phase_id, phase.quarantine) for phase in run.phases.values())]
+    return [(phase_id, why) for phase_id, why in found if why is not None]
+
+
+def rows(run: Run) -> list[dict[str, Any]]:
+    """What the table holds of a run."""
+    return [
+        {
+            "run_id": run.run_id,
+            "phase_id": phase_id,
+            "since": why.since,
+            "value": why.value,
+            "kind": why.kind,
+            "suggested": why.suggested,
+            "findings": orjson.dumps(why.findings).decode(),
+        }
+        for phase_id, why in waiting(run)
+    ]
+
+
+def page(
+    connection: Connection,
+    *,
+    run_id: str | None = None,
+    is_suggested: bool = False,
+    after: tuple[str, str] | None = None,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """At most `limit` of what waits, by run and phase, from after a (run_id, phase_id).
+
+    Of one run if it is named; only what has a suggestion, if that is wanted.
+    """
+    query = (
+        select(TABLE, runs.TABLE.c.version)
+        .join(runs.TABLE, runs.TABLE.c.run_id == TABLE.c.run_id)
+        .order_by(TABLE.c.run_id, TABLE.c.phase_id)
+        .limit(limit)
+    )
+    if run_id is not None:
+        query = query.where(TABLE.c.run_id == run_id)
+    if is_suggested:
+        query = query.where(TABLE.c.suggested.is_not(None))
+    if after is not None:
+        run_key, phase_key = after
+        same = and_(TABLE.c.run_id == run_key, TABLE.c.phase_id > phase_key)
+        query = query.where(or_(TABLE.c.run_id > run_key, same))
+    return [shown(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as callers see it."""
+    return {**row, "phase_id": row["phase_id"] or None, "findings": orjson.loads(row["findings"])}
