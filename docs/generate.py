@@ -25,6 +25,7 @@ from domain import refusals
 from domain.decide import OF_OPEN_ATTEMPT
 from domain.events import EVENTS
 from domain.events.shared import INTEGER_MAX, Event, RunConfig, Tier
+from domain.events.taken_over import Finding, Source, StateMapping
 from domain.moves import (
     ANY,
     EVERY_PHASE,
@@ -159,7 +160,14 @@ def leading_to(move: Move) -> str:
 
 # --- events ---
 
-PARTS = {"RunConfig": "config", "Tier": "tier", "PhaseScope": "scope"}
+PARTS = {
+    "RunConfig": "config",
+    "Tier": "tier",
+    "PhaseScope": "scope",
+    "Source": "source",
+    "Finding": "finding",
+    "StateMapping": "mapping",
+}
 """Parts of events that have a section of their own."""
 
 LINKS = {name: f"[{title}](events.md#{title})" for name, title in PARTS.items()} | {
@@ -211,7 +219,7 @@ def events() -> Iterator[str]:
         for move in moves_of_entity:
             yield from event_entry(EVENTS[move.event], move)
     yield from paragraph("## Parts")
-    for model in (RunConfig, Tier, PhaseScope):
+    for model in (RunConfig, Tier, PhaseScope, Source, Finding, StateMapping):
         yield from part_entry(model)
 
 
@@ -286,7 +294,7 @@ def kind_of(told: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
         return " or ".join(dict.fromkeys(kinds))
     if "enum" in told:
         return " or ".join(map(code, told["enum"]))
-    match told["type"]:
+    match told.get("type"):
         case "array":
             return f"list{limits(told, 'Items')} of {kind_of(told['items'], parts)}"
         case "object" if isinstance(inner := told.get("additionalProperties"), dict):
@@ -303,7 +311,8 @@ def scalar(told: Mapping[str, Any]) -> str:
         return "id"
     words = {"string": "text", "integer": "whole number", "boolean": "`true` or `false`"}
     bounds = limits(told, "Length") or limits(told, "imum")
-    return f"{words.get(told['type'], told['type'])}{bounds}"
+    kind = told.get("type", "anything")
+    return f"{words.get(kind, kind)}{bounds}"
 
 
 def part_named(name: str, parts: Mapping[str, Any]) -> str:

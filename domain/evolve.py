@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.envelopes import RecordedEvent
 from domain.moves import entity_of
-from domain.quarantine import diagnosis
+from domain.quarantine import Quarantine, diagnosis
 from domain.run import CONFIG_KINDS, DEFAULT_CONFIG, Annotation, LastMove, Phase, Run
 from domain.states import ATTEMPT_OPEN, DONE, ENDED, PhaseState, RunState
 from domain.told import said
@@ -48,13 +48,12 @@ def changes_by_run(run: Run, event: RecordedEvent) -> dict[str, Any]:
         started_at = event.recorded_at if state == RunState.PHASE_EXECUTION else None
         completed_at = event.recorded_at if state in DONE else None
         changes = {"state": state, "started_at": run.started_at or started_at, "completed_at": completed_at}
-    if state is not None:
-        changes["quarantine"] = None
+    changes["quarantine"] = why_waiting(run.quarantine, event)
     match event.type:
-        case "run.queued" | "run.bootstrapped" | "run.created" | "run.imported" | "run.quarantined":
+        case "run.queued" | "run.bootstrapped" | "run.created":
             changes |= described(data)
-            if state is None:
-                changes["quarantine"] = diagnosis(event)
+        case "run.imported" | "run.quarantined":
+            changes |= described(data) | {"usage": run.usage.plus(said(data, "usage", dict) or {})}
         case "run.annotated":
             changes["annotations"] = (*run.annotations, annotation(event))
         case "run.usage_recorded":
@@ -107,6 +106,8 @@ def changes_by_phase(run: Run, event: RecordedEvent) -> dict[str, Any]:
     match event.type:
         case "phase.usage_recorded":
             changes["usage"] = run.usage.plus(event.data)
+        case "phase.imported" | "phase.quarantined":
+            changes["usage"] = run.usage.plus(said(event.data, "usage", dict) or {})
         case "phase.annotated":
             changes["annotations"] = (*run.annotations, annotation(event))
         case _:
@@ -117,9 +118,7 @@ def changes_by_phase(run: Run, event: RecordedEvent) -> dict[str, Any]:
 def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
     """The phase after one of its events."""
     data, at = event.data, event.recorded_at
-    changes: dict[str, Any] = {"updated_at": at}
-    if event.state_after is not None:
-        changes["quarantine"] = None
+    changes: dict[str, Any] = {"updated_at": at, "quarantine": why_waiting(phase.quarantine, event)}
     match event.type:
         case "phase.added" | "phase.imported" | "phase.quarantined":
             kinds: dict[str, type[Any]] = {
@@ -128,11 +127,11 @@ def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
                 "scope": dict,
                 "max_attempts": int,
                 "attempt": int,
+                "revision": int,
             }
             told = {name: said(data, name, kind) for name, kind in kinds.items()}
             changes |= {name: value for name, value in told.items() if value is not None}
-            if event.state_after is None:
-                changes["quarantine"] = diagnosis(event)
+            changes["usage"] = phase.usage.plus(said(data, "usage", dict) or {})
         case "phase.started":
             changes |= {
                 "attempt": event.attempt or phase.attempt + 1,
@@ -160,6 +159,13 @@ def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
     if event.state_after != phase.state:
         changes |= moved(phase, event, changes.get("attempt", phase.attempt))
     return phase._replace(**changes)
+
+
+def why_waiting(known: Quarantine | None, event: RecordedEvent) -> Quarantine | None:
+    """Why something waits in quarantine after an event of it; None where it has a state."""
+    if event.state_after is not None:
+        return None
+    return diagnosis(event) if event.type in ("run.quarantined", "phase.quarantined") else known
 
 
 def approved(data: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from api.cli import (
     machine,
     reading,
     rehearsing,
+    repairs,
     replay,
     seals,
     serving,
@@ -44,6 +45,7 @@ for command in (
     history.bisect,
     writing.propose,
     reading.refusals,
+    repairs.quarantine,
     seals.seals,
     replay.verify,
     replay.rebuild,
@@ -54,6 +56,7 @@ for command in (
     upkeep.doctor,
 ):
     app.command()(command)
+app.add_typer(repairs.repair, name="repair")
 app.add_typer(upkeep.db, name="db")
 
 
