@@ -4,9 +4,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.shapes import PHASE_ID, RUN_ID, TIME, Problem
+from api.shapes import Problem
 from api.shapes_of_history import FieldChange
 from api.shapes_of_moves import MoveShown
+from domain.described import PHASE_ID, RUN_ID, TIME
 from domain.repairs import Status
 
 LATER = "2026-11-22T10:05:00.000000Z"

@@ -11,6 +11,7 @@ GRANTS = {
     "seals": "SELECT, INSERT",
     "legal_moves": "SELECT",
     "alembic_version": "SELECT",
+    "schema_documentation": "SELECT",
     "refusals": "SELECT, INSERT, DELETE",
     "repairs": "SELECT, INSERT, UPDATE",
     "projections": "SELECT",
@@ -19,6 +20,7 @@ GRANTS = {
     "run_labels": "SELECT, INSERT, DELETE",
     "annotations": "SELECT, INSERT",
     "quarantine": "SELECT, INSERT, DELETE",
+    "run_tags": "SELECT, INSERT",
 }
 """What the service does with each table. It never changes or deletes an event, and owns nothing."""
 

@@ -6,8 +6,13 @@ from typing import Any
 import orjson
 from sqlalchemy import Column, Connection, Table, Text, and_, bindparam, or_, select
 
+from domain.described import PHASE_ID, RUN_ID, TIME, described
+from domain.events.shared import Id
+from domain.events.taken_over import MappingKind
+from domain.proposals import Time
 from domain.quarantine import Quarantine
 from domain.run import Run
+from domain.states import PhaseState, RunState
 from projections import runs
 from projections.change import Change, Write
 from projections.tables import metadata
@@ -17,14 +22,34 @@ VERSION = 1
 TABLE = Table(
     "quarantine",
     metadata,
-    Column("run_id", Text, primary_key=True),
-    # Empty for the run itself: a key holds no null.
-    Column("phase_id", Text, primary_key=True),
-    Column("since", Text, nullable=False),
-    Column("value", Text),
-    Column("kind", Text),
-    Column("suggested", Text),
-    Column("findings", Text, nullable=False),
+    Column("run_id", Text, primary_key=True, **described("The run.", RUN_ID, holds=Id)),
+    # A key holds no null.
+    Column("phase_id", Text, primary_key=True, **described("The phase; empty for the run itself.", PHASE_ID)),
+    Column("since", Text, nullable=False, **described("When it was found so.", TIME, holds=Time)),
+    Column("value", Text, **described("The state as it was found; null where there was none.", "READY")),
+    Column(
+        "kind",
+        Text,
+        **described("How that relates to a legal state.", "semantic", holds=MappingKind),
+    ),
+    Column(
+        "suggested",
+        Text,
+        **described(
+            "The legal state that it probably stands for.", "RUN_CREATED", holds=RunState | PhaseState
+        ),
+    ),
+    Column(
+        "findings",
+        Text,
+        nullable=False,
+        **described(
+            "What was odd about it.",
+            [{"code": "illegal-run-state", "value": "READY"}],
+            as_json=list[dict[str, Any]],
+        ),
+    ),
+    comment="What has no state until it is repaired, and why.",
 )
 
 _DELETE = TABLE.delete().where(TABLE.c.run_id == bindparam("key"))
