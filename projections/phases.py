@@ -15,7 +15,7 @@ from domain.states import PhaseState
 from projections.change import Change, Write
 from projections.tables import metadata
 
-VERSION = 1
+VERSION = 2
 
 TABLE = Table(
     "phases",
@@ -104,7 +104,10 @@ def row(run_id: str, phase: Phase) -> dict[str, Any]:
         "name": phase.name,
         "tier_id": phase.tier_id,
         "state": phase.state,
-        "scope": orjson.dumps(phase.scope).decode() if phase.scope is not None else None,
+        # The log has its keys in this order, so that the row is the same from whichever it is made.
+        "scope": orjson.dumps(phase.scope, option=orjson.OPT_SORT_KEYS).decode()
+        if phase.scope is not None
+        else None,
         "attempt": phase.attempt,
         "max_attempts": phase.max_attempts,
         "revision": phase.revision,

@@ -13,6 +13,7 @@ from api.cli import (
     carrying,
     demo,
     history,
+    importing,
     keeping,
     machine,
     reading,
@@ -58,6 +59,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     machine.schema,
     carrying.export,
     carrying.restore,
+    importing.import_autopack,
     upkeep.doctor,
 )
 for command in COMMANDS:

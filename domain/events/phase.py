@@ -5,7 +5,6 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, StringConstraints
 
 from domain.events.shared import (
-    Count,
     Event,
     Filled,
     Line,
@@ -14,6 +13,7 @@ from domain.events.shared import (
     Positive,
     Result,
     Text,
+    Tries,
     Usage,
 )
 from domain.events.taken_over import TakenOver
@@ -133,8 +133,8 @@ class PhaseTakenOver(TakenOver, PhaseDescription):
         description="What the phase is about, as it was found. What was no JSON is text under "
         "`_legacy_text`, what was no object a value under `_legacy_value`.",
     )
-    attempt: Count = Field(0, description="Attempts that were made elsewhere.")
-    revision: Count = Field(0, description="Revisions of its plan that were made elsewhere.")
+    attempt: Tries = Field(0, description="Attempts that were made elsewhere.")
+    revision: Tries = Field(0, description="Revisions of its plan that were made elsewhere.")
 
 
 class PhaseImported(PhaseTakenOver):

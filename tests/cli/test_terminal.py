@@ -40,6 +40,7 @@ ALL = [
     "schema",
     "export",
     "restore",
+    "import-autopack",
     "doctor",
 ]
 OF_REPAIR = ["propose", "list", "show", "approve", "reject"]
