@@ -1,5 +1,6 @@
 """Why a run or a phase waits without a state, as the event that put it there tells."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ class Quarantine:
 
     since: str
     value: str | None
-    """The state as it was found; None where there was none at all."""
+    """The state as it was found, as JSON where it was no text; None where there was none at all."""
     kind: str | None
     """How the value relates to a legal state, as the import says: semantic, ambiguous or unknown."""
     suggested: str | None
@@ -31,7 +32,7 @@ def diagnosis(event: RecordedEvent) -> Quarantine:
     suggested = said(mapping, "to", str)
     return Quarantine(
         since=event.recorded_at,
-        value=None if value is None else str(value),
+        value=value if value is None or isinstance(value, str) else json.dumps(value, sort_keys=True),
         kind=said(mapping, "kind", str),
         suggested=suggested if suggested in STATES[entity_of(event.type)] else None,
         findings=tuple(

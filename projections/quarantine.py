@@ -87,7 +87,7 @@ def rows(run: Run) -> list[dict[str, Any]]:
             "value": why.value,
             "kind": why.kind,
             "suggested": why.suggested,
-            "findings": orjson.dumps(why.findings).decode(),
+            "findings": orjson.dumps(why.findings, option=orjson.OPT_SORT_KEYS).decode(),
         }
         for phase_id, why in waiting(run)
     ]
