@@ -9,11 +9,13 @@ from pydantic.json_schema import models_json_schema
 from api import (
     shapes,
     shapes_of_history,
+    shapes_of_leases,
     shapes_of_moves,
     shapes_of_repairs,
     shapes_of_replay,
     shapes_of_story,
 )
+from api.leases.wanted import Claim, Heartbeat
 from api.replay.wanted import Rebuilding, Verification
 from api.shapes import Problem
 from domain.proposals import Batch, DryRun, NewPhase, NewRun, ProposedEvent
@@ -30,6 +32,8 @@ BODIES = (
     Approval,
     ApprovalOfAll,
     Rejection,
+    Claim,
+    Heartbeat,
     Verification,
     Rebuilding,
     Problem,
@@ -37,6 +41,7 @@ BODIES = (
 SHAPES = (
     shapes,
     shapes_of_history,
+    shapes_of_leases,
     shapes_of_moves,
     shapes_of_repairs,
     shapes_of_replay,
@@ -71,6 +76,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 TAGS = [
     {"name": "runs", "description": "Runs and their phases, as they stand."},
+    {"name": "leases", "description": "Who works on what, and until when: claims and heartbeats."},
     {"name": "events", "description": "What happened: propose it, and read it."},
     {"name": "history", "description": "What changed, which event set what, when something became so."},
     {"name": "refusals", "description": "What was refused, and why."},

@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.events.shared import LEASE_SECONDS_MAX
+
 
 class Settings(BaseSettings):
     """How this process is set up."""
@@ -37,5 +39,11 @@ class Settings(BaseSettings):
     )
     repair_two_persons: bool = Field(
         False, description="Whether a repair is approved by another actor than the one who proposed it."
+    )
+    lease_seconds_max: int = Field(
+        86_400, ge=1, le=LEASE_SECONDS_MAX, description="Longest lease that an attempt gets, in seconds."
+    )
+    lease_check_seconds: float = Field(
+        1.0, ge=0.05, le=60, description="Seconds between two looks whether a lease has run out."
     )
     shutdown_seconds: int = Field(5, ge=1, le=60, description="Seconds that open requests have at shutdown.")

@@ -387,9 +387,17 @@ REFUSALS: dict[str, tuple[Case, ...]] = {
         ),
         Case("A phase is to start while its run is held.", refusals.RunHeld(RUN, PHASE)),
         Case(
-            "An event names an attempt that is not the current one. Notes, usage and results may come from "
-            "an earlier one.",
-            refusals.StaleAttempt(RUN, PHASE, "phase.completed", 1, 2, "EXECUTING"),
+            "An event or a heartbeat names an attempt that is not the current one, or is over. Notes, usage "
+            "and results may come from an earlier one.",
+            refusals.StaleAttempt(
+                RUN,
+                PHASE,
+                "phase.completed",
+                1,
+                2,
+                "EXECUTING",
+                "its lease of 300 s ran out at 2026-11-22T10:05:00.000000Z; no heartbeat came.",
+            ),
         ),
         Case(
             "An event that only the open attempt may bring about names no attempt.",
@@ -443,6 +451,16 @@ REFUSALS: dict[str, tuple[Case, ...]] = {
             "[`RUNNOTARY_REPAIR_TWO_PERSONS`](settings.md) is on, and a repair is approved by the one who "
             "has proposed it, or by nobody who gives a name.",
             refusals.SecondPersonNeeded(REPAIR, RUN, "ada", "ada"),
+        ),
+    ),
+    "What stands against a lease": (
+        Case(
+            "A heartbeat comes for an attempt that was opened without a lease.",
+            refusals.NoLease(RUN, PHASE, 1),
+        ),
+        Case(
+            "A claim, or a `phase.started`, asks for more than [`RUNNOTARY_LEASE_SECONDS_MAX`](settings.md).",
+            refusals.LeaseTooLong(172_800, 86_400),
         ),
     ),
     "What the caller knew is not so": (

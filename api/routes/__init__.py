@@ -8,6 +8,7 @@ from api.routes import (
     export,
     health,
     history,
+    leases,
     machine,
     quarantine,
     refusals,
@@ -23,6 +24,7 @@ from api.routes import (
 ALL: tuple[APIRouter, ...] = (
     events.router,
     runs.router,
+    leases.router,
     story.router,
     history.router,
     export.router,

@@ -7,10 +7,10 @@ from pydantic import Field, StringConstraints
 from domain.events.shared import (
     Event,
     Filled,
+    LeaseSeconds,
     Line,
     Note,
     PhaseDescription,
-    Positive,
     Result,
     Text,
     Tries,
@@ -34,7 +34,11 @@ class PhaseStarted(Event):
     example: ClassVar[dict[str, Any]] = {"executor": "builder-7"}
 
     executor: Line | None = Field(None, description="Who works on it.")
-    lease_seconds: Positive | None = Field(None, description="Seconds that the executor asks for.")
+    lease_seconds: LeaseSeconds | None = Field(
+        None,
+        description="Seconds without a heartbeat after which the attempt counts as lost and is released; "
+        "left out: it stays open however long nothing is heard of it.",
+    )
 
 
 class PhaseSubmitted(Result):

@@ -10,6 +10,9 @@ from domain.scope import PhaseScope
 PHASES_MAX = 1_000
 """Most phases that any run takes."""
 
+LEASE_SECONDS_MAX = 604_800
+"""Longest lease that any attempt gets: a week."""
+
 TIERS_MAX = 1_000
 """Most tiers that any run has."""
 
@@ -25,6 +28,7 @@ Filled = Annotated[str, StringConstraints(min_length=1, max_length=20_000, patte
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=128)]
 Count = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
 Positive = Annotated[int, Field(ge=1, le=INTEGER_MAX)]
+LeaseSeconds = Annotated[int, Field(ge=1, le=LEASE_SECONDS_MAX)]
 # A limit of its own beside one that comes with the type would not hold: pydantic keeps the last.
 Phases = Annotated[int, Field(ge=1, le=PHASES_MAX)]
 Tries = Annotated[int, Field(ge=0, le=TRIES_MAX)]

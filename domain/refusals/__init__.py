@@ -8,6 +8,7 @@ Refusal
 │   PhasesOpen, BudgetExhausted, RunPreserved
 ├── RepairNotFound, NothingToRepair, RepairOutOfDate, RepairDecided,       what stands against a repair
 │   SecondPersonNeeded
+├── LeaseTooLong, NoLease                                                 what stands against a lease
 └── VersionMismatch, IdempotencyKeyReused                                 what the caller knew is not so
 
 The HTTP status of each is in `api.problems`, and nowhere else.
@@ -15,6 +16,7 @@ The HTTP status of each is in `api.problems`, and nowhere else.
 
 from domain.refusals.base import Refusal, among
 from domain.refusals.knowledge import IdempotencyKeyReused, VersionMismatch
+from domain.refusals.leases import LeaseTooLong, NoLease
 from domain.refusals.repairs import (
     NothingToRepair,
     RepairDecided,
@@ -47,6 +49,8 @@ __all__ = [
     "IllegalMove",
     "InvalidBody",
     "InvalidId",
+    "LeaseTooLong",
+    "NoLease",
     "NothingToRepair",
     "PhaseExists",
     "PhaseNotFound",

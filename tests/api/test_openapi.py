@@ -165,8 +165,13 @@ def test_every_refusal_is_a_problem(document: dict[str, Any]) -> None:
                 assert re.fullmatch("[a-z-]+(, [a-z-]+)*", answer["description"]), (path, status)
 
 
-RECORD_NOTHING = {"/v1/runs/{run_id}/dry-run", "/v1/verify", "/v1/projections/rebuild"}
-OF_NO_VERSION = {"/v1/runs", "/v1/events"}
+RECORD_NOTHING = {
+    "/v1/runs/{run_id}/dry-run",
+    "/v1/runs/{run_id}/phases/{phase_id}/heartbeat",
+    "/v1/verify",
+    "/v1/projections/rebuild",
+}
+OF_NO_VERSION = {"/v1/runs", "/v1/events", "/v1/claims"}
 """Calls that are about several runs, or a new one. A repair is bound to a version by itself."""
 OF_NO_KEY = {"/v1/repairs/suggested", "/v1/repairs/approve"}
 """Calls that do nothing twice, whatever key they come with."""
@@ -199,7 +204,7 @@ OPERATIONS = [
     "list_repairs", "get_repair", "approve_repair", "reject_repair", "list_run_events", "read_log",
     "list_run_refusals", "list_refusals", "list_seals", "get_machines", "get_diagram", "get_machine",
     "list_schemas", "get_schema", "list_projections", "rebuild", "verify", "audit", "dry_run", "get_diff",
-    "get_blame", "get_bisect", "export", "livez", "readyz",
+    "get_blame", "get_bisect", "export", "claim_phase", "renew_lease", "list_leases", "livez", "readyz",
 ]  # fmt: skip
 
 

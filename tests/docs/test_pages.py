@@ -16,6 +16,7 @@ from tests.docs.pages import DOCS, Terminal, blocks, differences
 SHARING = (
     "how-to/read-a-refusal",
     "how-to/retry-safely",
+    "how-to/share-work-among-executors",
     "how-to/audit-a-run",
     "how-to/ask-why-not",
     "how-to/ask-the-history",

@@ -132,10 +132,11 @@ def test_the_numbers_of_the_pages_are_those_of_the_code() -> None:
     """Figures that are written out by hand."""
     from api.book import REFUSED_LENGTH_MAX
     from api.notary import CLOSE_SECONDS
-    from eventstore.database import BUSY_SECONDS, READERS_MAX, WRITER_LOCK
+    from eventstore.database import BUSY_SECONDS, LEASES_LOCK, READERS_MAX, WRITER_LOCK
 
     text = " ".join(page("database").split())
     assert f"advisory lock {WRITER_LOCK} " in text
+    assert f"advisory lock {LEASES_LOCK}," in text
     assert f"waits {BUSY_SECONDS} seconds" in text
     assert f"at most {READERS_MAX} connections" in text
     assert f"{REFUSED_LENGTH_MAX:,} characters" in text

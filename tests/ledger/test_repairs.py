@@ -389,12 +389,12 @@ def test_a_phase_that_was_set_back_to_work_has_an_open_attempt(ledger: Ledger, a
 
 
 def test_a_phase_that_was_set_back_to_waiting_is_nobody_s(ledger: Ledger, a_run: str) -> None:
-    """A report of the attempt that it had is illegal, and the next attempt is the next number."""
+    """A report of the attempt that it had is stale, and the next attempt is the next number."""
     ledger.propose(a_run, {"type": "phase.started", "phase_id": "p1", "data": {"executor": "builder-1"}})
     repair(ledger, a_run, "QUEUED", "p1")
     phase = ledger.phase(a_run, "p1")
     assert (phase["executor"], phase["last_outcome"], phase["completed_at"]) == (None, None, None)
-    with pytest.raises(Exception, match="illegal-move"):
+    with pytest.raises(StaleAttempt):
         ledger.propose(a_run, {"type": "phase.completed", "phase_id": "p1", "attempt": 1})
     ledger.propose(a_run, {"type": "phase.started", "phase_id": "p1"})
     assert ledger.phase(a_run, "p1")["attempt"] == 2
