@@ -8,6 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from api import (
     shapes,
+    shapes_of_figures,
     shapes_of_history,
     shapes_of_leases,
     shapes_of_moves,
@@ -40,6 +41,7 @@ BODIES = (
 )
 SHAPES = (
     shapes,
+    shapes_of_figures,
     shapes_of_history,
     shapes_of_leases,
     shapes_of_moves,
@@ -79,6 +81,7 @@ TAGS = [
     {"name": "leases", "description": "Who works on what, and until when: claims and heartbeats."},
     {"name": "events", "description": "What happened: propose it, and read it."},
     {"name": "history", "description": "What changed, which event set what, when something became so."},
+    {"name": "figures", "description": "How many, how often, how much: sums over all runs, or some."},
     {"name": "refusals", "description": "What was refused, and why."},
     {
         "name": "repairs",

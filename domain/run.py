@@ -9,6 +9,7 @@ from domain.events.shared import INTEGER_MAX, RunConfig
 from domain.moves import NONE, QUARANTINED
 from domain.quarantine import Quarantine
 from domain.states import DONE, SETTLED, PhaseState, TierState
+from domain.tally import NOTHING_COUNTED, Tally
 from domain.times import later
 from domain.told import said
 
@@ -137,6 +138,7 @@ class Run(NamedTuple):
     phases: Mapping[str, Phase] = NOTHING
     annotations: tuple[Annotation, ...] = ()
     usage: Usage = Usage()
+    tally: Tally = NOTHING_COUNTED
     held: bool = False
     preserved: bool = False
     preserved_why: str | None = None

@@ -23,6 +23,7 @@ GRANTS = {
     "annotations": "SELECT, INSERT",
     "quarantine": "SELECT, INSERT, DELETE",
     "run_tags": "SELECT, INSERT",
+    "tallies": "SELECT, INSERT, UPDATE",
 }
 """What the service does with each table. It never changes or deletes an event, and owns nothing."""
 

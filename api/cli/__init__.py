@@ -23,6 +23,7 @@ from api.cli import (
     replay,
     seals,
     serving,
+    stats,
     upkeep,
     writing,
 )
@@ -56,6 +57,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     leasing.leases,
     reading.refusals,
     repairs.quarantine,
+    stats.stats,
     seals.seals,
     replay.verify,
     replay.rebuild,

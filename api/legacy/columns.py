@@ -67,3 +67,9 @@ USAGE: Mapping[str, str] = {
     "major_issues": "major_issues_count",
 }
 """What was spent, and the columns that count it."""
+
+LIMITS = ("token_cap", "max_phases", "max_duration_minutes", "max_builder_attempts")
+"""Columns of runs and phases that limit something here, and have a default."""
+
+SUMMED = (*USAGE.values(), "retry_attempt", "revision_epoch", "builder_attempts")
+"""Columns of runs and phases that count something here."""

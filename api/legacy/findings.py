@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from api.legacy import mapping
-from api.legacy.columns import ATTEMPTS_MAX, COUNTERS, DOCUMENTED, TIMES
+from api.legacy.columns import ATTEMPTS_MAX, COUNTERS, DOCUMENTED, LIMITS, SUMMED, TIMES
 from api.legacy.source import Row
 from api.legacy.values import Time, kept, time_of
 from domain.events.taken_over import Finding, StateMapping
@@ -158,7 +158,7 @@ class Reading:
         table = self.row.table
         for column in COUNTERS[table]:
             if is_below_zero(value := self.row[column]):
-                self.note("negative-counter", kept(value), column=column)
+                self.note("negative-counter", kept(value), column=column, action=instead_of(table, column))
         for column, words in DOCUMENTED[table].items():
             if (word := self.row[column]) is not None and word not in words:
                 self.note("undocumented-config", kept(word), column=column)
@@ -200,6 +200,13 @@ class Reading:
             else:
                 self.note("value-not-usable", kept(value), column=column)
         return made
+
+
+def instead_of(table: str, column: str) -> Action:
+    """What is done about a count below zero."""
+    if table == "tiers":
+        return "kept"
+    return "default-used" if column in LIMITS else "read-as-zero" if column in SUMMED else "kept"
 
 
 def is_below_zero(value: Any) -> bool:

@@ -17,6 +17,7 @@ from api.routes import (
     runs,
     schemas,
     seals,
+    stats,
     story,
 )
 
@@ -28,6 +29,7 @@ ALL: tuple[APIRouter, ...] = (
     story.router,
     history.router,
     export.router,
+    stats.router,
     refusals.router,
     quarantine.router,
     repairs.router,

@@ -13,6 +13,16 @@ from tests.legacy.conftest import codes, imported, is_proven
 from tests.legacy.making import PHASE, RUN, TIER, made
 
 Row = dict[str, Any]
+SUMMED = (
+    "tokens_used",
+    "ci_runs_used",
+    "minor_issues_count",
+    "major_issues_count",
+    "retry_attempt",
+    "revision_epoch",
+    "builder_attempts",
+)
+LIMITS = ("token_cap", "max_phases", "max_duration_minutes", "max_builder_attempts")
 
 
 @pytest.fixture
@@ -233,6 +243,9 @@ def test_a_count_below_zero_is_read_as_none(
     report = imported(sqlite_ledger, made(file, **{table: [{**rows[table], column: -3}]}))
     (finding,) = report.findings
     assert (finding.code, finding.field, finding.value) == ("negative-counter", column, -3)
+    is_limit = table != "tiers" and column in LIMITS
+    is_summed = table != "tiers" and column in SUMMED
+    assert finding.action == ("default-used" if is_limit else "read-as-zero" if is_summed else "kept")
     run = sqlite_ledger.run("one")
     assert run["usage"]["tokens_used"] == 0
     assert all(limit > 0 for limit in run["config"].values() if isinstance(limit, int))
