@@ -94,6 +94,20 @@ def test_a_lost_attempt_is_known_without_asking(
     assert [each["code"] for each in refused if each["code"] == "stale-attempt"] == []
 
 
+def test_each_claim_gets_a_phase_of_its_own(run_id: str, server: Server, client: Client) -> None:
+    """The oldest first; then there is none, which is no error."""
+    labels = {"only": run_id}
+    server.create(run_id, labels=labels, phases=[{"phase_id": "a"}, {"phase_id": "b"}])
+    server.record(run_id, "run.execution_started")
+    for phase_id in ("a", "b"):
+        attempt = client.claim(executor="builder-1", lease_seconds=60, labels=labels)
+        assert attempt is not None
+        with attempt:
+            assert (attempt.run_id, attempt.phase_id, attempt.number) == (run_id, phase_id, 1)
+            attempt.complete()
+    assert client.claim(executor="builder-1", lease_seconds=60, labels=labels) is None
+
+
 def test_a_phase_is_claimed_by_one_of_many(own_server: Server, proxy: Proxy) -> None:
     """Eight executors and five phases: each phase has one, the rest get None."""
     for number in range(5):
