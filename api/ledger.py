@@ -15,7 +15,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from api import commands
+from api import commands, figures
 from api.audit import story_of
 from api.checks import require, unopened
 from api.commands import NOBODY, Asked, Outcome
@@ -169,6 +169,11 @@ class Ledger:
         """Runs, newest first, from before a (created_at, run_id): see `projections.finding.Wanted`."""
         with self.reading() as connection:
             return finding.page(connection, finding.Wanted(**wanted), before=before, limit=limit)
+
+    def figures(self, asked: figures.Asked = figures.EVERYTHING) -> dict[str, Any]:
+        """How runs stand, and what happened to them: see `docs/reference/figures.md`."""
+        with self.reading() as connection:
+            return figures.figures(connection, asked)
 
     def phase(self, run_id: str, phase_id: str) -> dict[str, Any]:
         """A phase as it stands.

@@ -8,6 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from api import (
     shapes,
+    shapes_of_figures,
     shapes_of_history,
     shapes_of_leases,
     shapes_of_moves,
@@ -31,7 +32,15 @@ BODIES = (
     Rebuilding,
     Problem,
 )
-SHAPES = (shapes, shapes_of_history, shapes_of_leases, shapes_of_moves, shapes_of_replay, shapes_of_story)
+SHAPES = (
+    shapes,
+    shapes_of_figures,
+    shapes_of_history,
+    shapes_of_leases,
+    shapes_of_moves,
+    shapes_of_replay,
+    shapes_of_story,
+)
 DESCRIPTION = (
     "Keeps the record of runs and phases. Executors propose events; a state machine accepts or refuses "
     "each one; what is accepted is appended to a log that nothing changes. Every refusal says what to do."
@@ -64,6 +73,7 @@ TAGS = [
     {"name": "leases", "description": "Who works on what, and until when: claims and heartbeats."},
     {"name": "events", "description": "What happened: propose it, and read it."},
     {"name": "history", "description": "What changed, which event set what, when something became so."},
+    {"name": "figures", "description": "How many, how often, how much: sums over all runs, or some."},
     {"name": "refusals", "description": "What was refused, and why."},
     {"name": "seals", "description": "What shows whether the log is what it was."},
     {"name": "machine", "description": "Which moves there are."},

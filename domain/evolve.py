@@ -11,6 +11,7 @@ from domain.events.shared import LEASE_SECONDS_MAX
 from domain.moves import entity_of
 from domain.run import CONFIG_KINDS, DEFAULT_CONFIG, Annotation, LastMove, Lease, Phase, Released, Run
 from domain.states import ATTEMPT_OPEN, DONE, SETTLED, PhaseState, RunState
+from domain.tally import COUNTED, tallied
 from domain.told import said
 
 AFTERMATH = frozenset({"phase.requeued", "phase.skipped"})
@@ -37,6 +38,8 @@ def evolve(run: Run, event: RecordedEvent) -> Run:
         changes |= changes_by_phase(run, event)
     elif entity_of(event.type) == "run":
         changes |= changes_by_run(run, event)
+    if event.type in COUNTED:
+        changes["tally"] = tallied(run.tally, event)
     return run._replace(**changes)
 
 

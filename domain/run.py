@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from domain.events.shared import INTEGER_MAX, RunConfig
 from domain.moves import NONE, QUARANTINED
 from domain.states import DONE, SETTLED, PhaseState, TierState
+from domain.tally import NOTHING_COUNTED, Tally
 from domain.times import later
 from domain.told import said
 
@@ -134,6 +135,7 @@ class Run(NamedTuple):
     phases: Mapping[str, Phase] = NOTHING
     annotations: tuple[Annotation, ...] = ()
     usage: Usage = Usage()
+    tally: Tally = NOTHING_COUNTED
     held: bool = False
     preserved: bool = False
     preserved_why: str | None = None

@@ -21,6 +21,7 @@ GRANTS = {
     "run_labels": "SELECT, INSERT, DELETE",
     "annotations": "SELECT, INSERT",
     "run_tags": "SELECT, INSERT",
+    "tallies": "SELECT, INSERT, UPDATE",
 }
 """What the service does with each table. It never changes or deletes an event, and owns nothing."""
 

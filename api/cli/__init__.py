@@ -22,6 +22,7 @@ from api.cli import (
     replay,
     seals,
     serving,
+    stats,
     upkeep,
     writing,
 )
@@ -54,6 +55,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     leasing.heartbeat,
     leasing.leases,
     reading.refusals,
+    stats.stats,
     seals.seals,
     replay.verify,
     replay.rebuild,

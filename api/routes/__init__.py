@@ -15,6 +15,7 @@ from api.routes import (
     runs,
     schemas,
     seals,
+    stats,
     story,
 )
 
@@ -26,6 +27,7 @@ ALL: tuple[APIRouter, ...] = (
     story.router,
     history.router,
     export.router,
+    stats.router,
     refusals.router,
     seals.router,
     machine.router,

@@ -176,7 +176,7 @@ OPERATIONS = [
     "propose_events", "list_run_events", "read_log", "list_run_refusals", "list_refusals", "list_seals",
     "get_machines", "get_diagram", "get_machine", "list_schemas", "get_schema", "list_projections", "rebuild",
     "verify", "audit", "dry_run", "get_diff", "get_blame", "get_bisect", "export", "claim_phase",
-    "renew_lease", "list_leases", "livez", "readyz",
+    "renew_lease", "list_leases", "stats", "livez", "readyz",
 ]  # fmt: skip
 
 
