@@ -12,6 +12,7 @@ from api import (
     shapes_of_history,
     shapes_of_leases,
     shapes_of_moves,
+    shapes_of_repairs,
     shapes_of_replay,
     shapes_of_story,
 )
@@ -19,6 +20,7 @@ from api.leases.wanted import Claim, Heartbeat
 from api.replay.wanted import Rebuilding, Verification
 from api.shapes import Problem
 from domain.proposals import Batch, DryRun, NewPhase, NewRun, ProposedEvent
+from domain.repairs import Approval, ApprovalOfAll, NewRepair, Rejection, SuggestedRepairs
 
 BODIES = (
     NewRun,
@@ -26,6 +28,11 @@ BODIES = (
     ProposedEvent,
     Batch,
     DryRun,
+    NewRepair,
+    SuggestedRepairs,
+    Approval,
+    ApprovalOfAll,
+    Rejection,
     Claim,
     Heartbeat,
     Verification,
@@ -38,6 +45,7 @@ SHAPES = (
     shapes_of_history,
     shapes_of_leases,
     shapes_of_moves,
+    shapes_of_repairs,
     shapes_of_replay,
     shapes_of_story,
 )
@@ -75,6 +83,10 @@ TAGS = [
     {"name": "history", "description": "What changed, which event set what, when something became so."},
     {"name": "figures", "description": "How many, how often, how much: sums over all runs, or some."},
     {"name": "refusals", "description": "What was refused, and why."},
+    {
+        "name": "repairs",
+        "description": "What waits in quarantine, and states that are set outside the moves.",
+    },
     {"name": "seals", "description": "What shows whether the log is what it was."},
     {"name": "machine", "description": "Which moves there are."},
     {"name": "replay", "description": "Prove the record, and make the tables anew from it."},

@@ -13,6 +13,7 @@ GRANTS = {
     "alembic_version": "SELECT",
     "schema_documentation": "SELECT",
     "refusals": "SELECT, INSERT, DELETE",
+    "repairs": "SELECT, INSERT, UPDATE",
     "heartbeats": "SELECT, INSERT, UPDATE, DELETE",
     "projections": "SELECT",
     "runs": "SELECT, INSERT, UPDATE",
@@ -20,6 +21,7 @@ GRANTS = {
     "startable_phases": "SELECT, INSERT, DELETE",
     "run_labels": "SELECT, INSERT, DELETE",
     "annotations": "SELECT, INSERT",
+    "quarantine": "SELECT, INSERT, DELETE",
     "run_tags": "SELECT, INSERT",
     "tallies": "SELECT, INSERT, UPDATE",
 }

@@ -19,6 +19,7 @@ from api.cli import (
     machine,
     reading,
     rehearsing,
+    repairs,
     replay,
     seals,
     serving,
@@ -55,6 +56,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     leasing.heartbeat,
     leasing.leases,
     reading.refusals,
+    repairs.quarantine,
     stats.stats,
     seals.seals,
     replay.verify,
@@ -68,6 +70,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(repairs.repair, name="repair")
 app.add_typer(upkeep.db, name="db")
 
 
