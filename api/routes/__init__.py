@@ -15,11 +15,13 @@ from api.routes import (
     schemas,
     seals,
     story,
+    stream,
 )
 
 # Routes are tried in order: the ones that executors call most come first.
 ALL: tuple[APIRouter, ...] = (
     events.router,
+    stream.router,
     runs.router,
     story.router,
     history.router,
