@@ -170,9 +170,10 @@ CHECKS = [
 ]
 OPERATIONS = [
     "create_run", "list_runs", "get_run", "add_phase", "get_phase", "get_moves", "propose_event",
-    "propose_events", "list_run_events", "read_log", "stream_events", "list_run_refusals", "list_refusals", "list_seals",
+    "propose_events", "list_run_events", "read_log", "list_run_refusals", "list_refusals", "list_seals",
     "get_machines", "get_diagram", "get_machine", "list_schemas", "get_schema", "list_projections", "rebuild",
     "verify", "audit", "dry_run", "get_diff", "get_blame", "get_bisect", "export", "livez", "readyz",
+    "stream_events",
 ]  # fmt: skip
 ENDLESS = {"stream_events"}
 """An answer that has no end cannot be waited for: tests/feeds reads it as it comes."""
