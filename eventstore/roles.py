@@ -11,12 +11,14 @@ GRANTS = {
     "seals": "SELECT, INSERT",
     "legal_moves": "SELECT",
     "alembic_version": "SELECT",
+    "schema_documentation": "SELECT",
     "refusals": "SELECT, INSERT, DELETE",
     "projections": "SELECT",
     "runs": "SELECT, INSERT, UPDATE",
     "phases": "SELECT, INSERT, UPDATE",
     "run_labels": "SELECT, INSERT, DELETE",
     "annotations": "SELECT, INSERT",
+    "run_tags": "SELECT, INSERT",
 }
 """What the service does with each table. It never changes or deletes an event, and owns nothing."""
 
