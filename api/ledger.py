@@ -12,10 +12,8 @@ from difflib import get_close_matches
 from types import TracebackType
 from typing import Any, Self
 
-import psycopg
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from api import commands
 from api.audit import story_of
@@ -24,15 +22,15 @@ from api.commands import NOBODY, Asked, Outcome
 from api.committer import Committer
 from api.feeds.feeds import Feeds
 from api.history.history import History
+from api.leases.leases import Leases
 from api.missing import run_not_found
 from api.notary import Notary, signer_of
 from api.prepare import prepare
 from api.replay.replay import Replay
 from api.settings import Settings
 from api.turns import Turns
-from api.unavailable import DatabaseBusy
 from api.views import event_view, moves_view, refusal_view
-from api.writer import Writer, unavailable
+from api.writer import Writer, told_if_unavailable
 from domain import proposals
 from domain.envelopes import RecordedEvent
 from domain.evolve import fold
@@ -61,6 +59,7 @@ class Ledger:
         self.notary = Notary(engine, settings, now, signer, turns)
         self.feeds = Feeds(engine, self.reading, settings)
         self.committer = Committer(Writer(engine, settings, now, self._appended), settings, turns)
+        self.leases = Leases(engine, self.committer, settings, now, turns)
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Self:
@@ -86,6 +85,7 @@ class Ledger:
 
     def close(self) -> None:
         """Record what waits, seal what was appended, and let go of the database."""
+        self.leases.watch.close()
         self.committer.close()
         self.notary.close()
         self.engine.dispose()
@@ -141,13 +141,8 @@ class Ledger:
         Raises:
             Unavailable: the database cannot be read now.
         """
-        try:
-            with reading(self.engine) as connection:
-                yield connection
-        except PoolTimeout as error:
-            raise DatabaseBusy from error
-        except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
-            raise unavailable(error) or error from error
+        with told_if_unavailable(), reading(self.engine) as connection:
+            yield connection
 
     def run(self, run_id: str) -> dict[str, Any]:
         """A run as it stands, with its phases and notes; `history` has it as it was.

@@ -6,13 +6,32 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from api import shapes, shapes_of_history, shapes_of_moves, shapes_of_replay, shapes_of_story
+from api import (
+    shapes,
+    shapes_of_history,
+    shapes_of_leases,
+    shapes_of_moves,
+    shapes_of_replay,
+    shapes_of_story,
+)
+from api.leases.wanted import Claim, Heartbeat
 from api.replay.wanted import Rebuilding, Verification
 from api.shapes import Problem
 from domain.proposals import Batch, DryRun, NewPhase, NewRun, ProposedEvent
 
-BODIES = (NewRun, NewPhase, ProposedEvent, Batch, DryRun, Verification, Rebuilding, Problem)
-SHAPES = (shapes, shapes_of_history, shapes_of_moves, shapes_of_replay, shapes_of_story)
+BODIES = (
+    NewRun,
+    NewPhase,
+    ProposedEvent,
+    Batch,
+    DryRun,
+    Claim,
+    Heartbeat,
+    Verification,
+    Rebuilding,
+    Problem,
+)
+SHAPES = (shapes, shapes_of_history, shapes_of_leases, shapes_of_moves, shapes_of_replay, shapes_of_story)
 DESCRIPTION = (
     "Keeps the record of runs and phases. Executors propose events; a state machine accepts or refuses "
     "each one; what is accepted is appended to a log that nothing changes. Every refusal says what to do."
@@ -42,6 +61,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 TAGS = [
     {"name": "runs", "description": "Runs and their phases, as they stand."},
+    {"name": "leases", "description": "Who works on what, and until when: claims and heartbeats."},
     {"name": "events", "description": "What happened: propose it, and read it."},
     {"name": "history", "description": "What changed, which event set what, when something became so."},
     {"name": "refusals", "description": "What was refused, and why."},

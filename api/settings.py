@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.events.shared import LEASE_SECONDS_MAX
+
 
 class Settings(BaseSettings):
     """How this process is set up."""
@@ -38,16 +40,22 @@ class Settings(BaseSettings):
     streams_max: int = Field(
         100, ge=0, le=10_000, description="Streams of the log that may be open; more are told 503."
     )
-    heartbeat_seconds: float = Field(
+    stream_heartbeat_seconds: float = Field(
         15,
         ge=0.05,
         le=3_600,
         description="Seconds after which a stream gives a sign of life if nothing comes.",
     )
-    stall_seconds: float = Field(
+    stream_stall_seconds: float = Field(
         30, ge=0.1, le=3_600, description="Seconds that a stream waits for a reader who takes nothing."
     )
     poll_seconds: float = Field(
         1, ge=0.01, le=60, description="Seconds between looks for what other processes have appended."
+    )
+    lease_seconds_max: int = Field(
+        86_400, ge=1, le=LEASE_SECONDS_MAX, description="Longest lease that an attempt gets, in seconds."
+    )
+    lease_check_seconds: float = Field(
+        1.0, ge=0.05, le=60, description="Seconds between two looks whether a lease has run out."
     )
     shutdown_seconds: int = Field(5, ge=1, le=60, description="Seconds that open requests have at shutdown.")

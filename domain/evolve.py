@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from domain.envelopes import RecordedEvent
+from domain.events.shared import LEASE_SECONDS_MAX
 from domain.moves import entity_of
-from domain.run import CONFIG_KINDS, DEFAULT_CONFIG, Annotation, LastMove, Phase, Run
+from domain.run import CONFIG_KINDS, DEFAULT_CONFIG, Annotation, LastMove, Lease, Phase, Released, Run
 from domain.states import ATTEMPT_OPEN, DONE, SETTLED, PhaseState, RunState
 from domain.told import said
 
@@ -134,6 +135,7 @@ def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
             changes |= {
                 "attempt": event.attempt or phase.attempt + 1,
                 "executor": said(data, "executor", str),
+                "lease": lease(event),
             }
         case "phase.completed":
             changes["last_outcome"] = {"code": "COMPLETE", "detail": said(data, "reason", str)}
@@ -144,6 +146,7 @@ def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
             changes["last_outcome"] = {"code": "SKIPPED", "detail": said(data, "reason", str)}
         case "phase.released":
             changes["executor"] = None
+            changes["released"] = Released(event.attempt or phase.attempt, said(data, "why", str))
         case "phase.requeued":
             changes |= {"executor": None, "revision": phase.revision + bool(data.get("replan"))}
         case "phase.usage_recorded":
@@ -162,12 +165,20 @@ def moved(phase: Phase, event: RecordedEvent, attempt: int) -> dict[str, Any]:
     changes: dict[str, Any] = {"state": state, "completed_at": at if over else None}
     if state in ATTEMPT_OPEN:
         changes |= {"started_at": phase.started_at or at, "attempt": max(attempt, 1)}
+    else:
+        changes["lease"] = None
     if event.type not in AFTERMATH:
         # A state that was set outside the moves answers no report that came before it.
         named = event.attempt is not None
         last = LastMove(event=event.type, attempt=event.attempt or 0, version=event.version)
         changes["last_move"] = last if named else None
     return changes
+
+
+def lease(event: RecordedEvent) -> Lease | None:
+    """The lease that the attempt was opened with, if it was."""
+    seconds = said(event.data, "lease_seconds", int) or 0
+    return Lease(min(seconds, LEASE_SECONDS_MAX), event.recorded_at) if seconds > 0 else None
 
 
 def annotation(event: RecordedEvent) -> Annotation:

@@ -14,7 +14,9 @@ from api.cli import (
     demo,
     following,
     history,
+    importing,
     keeping,
+    leasing,
     machine,
     reading,
     rehearsing,
@@ -50,6 +52,9 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     keeping.annotate,
     keeping.label,
     *keeping.MARKING,
+    leasing.claim,
+    leasing.heartbeat,
+    leasing.leases,
     reading.refusals,
     seals.seals,
     replay.verify,
@@ -58,6 +63,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     machine.schema,
     carrying.export,
     carrying.restore,
+    importing.import_autopack,
     upkeep.doctor,
 )
 for command in COMMANDS:

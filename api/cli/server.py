@@ -64,6 +64,7 @@ async def serving(config: Config, settings: Settings) -> None:
     app.state.hang_up = server.hang_up
     async with app.router.lifespan_context(app):
         app.state.ledger.notary.watch()
+        app.state.ledger.leases.watch.start()
         with bound(settings.host, settings.port) as listener:
             await server.serve(sockets=[listener])
 

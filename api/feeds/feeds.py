@@ -100,14 +100,14 @@ class Feeds:
             Unavailable: the database cannot be read now.
         """
         now = asyncio.get_running_loop().time
-        place, beat_at = after, now() + self._settings.heartbeat_seconds
+        place, beat_at = after, now() + self._settings.stream_heartbeat_seconds
         while not self.is_closing:
             read = partial(self._read, place, wanted)
             stretch = await to_thread.run_sync(read, limiter=self._threads)
             place = stretch.place
             if stretch.events or now() >= beat_at:
                 yield stretch
-                beat_at = now() + self._settings.heartbeat_seconds
+                beat_at = now() + self._settings.stream_heartbeat_seconds
             if stretch.is_last and not self.is_closing:
                 await self.bell.wait(place, beat_at - now())
 

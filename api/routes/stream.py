@@ -56,7 +56,7 @@ async def stream_events(request: Request, wanted: Annotated[OfStream, Query()]) 
     cut = partial(getattr(request.app.state, "hang_up", unheard), request.client)
     ledger.feeds.admit(cut)
     wire = NDJSON if prefers(request, NDJSON.media_type, over=SSE.media_type) else SSE
-    return Streamed(ledger.feeds, place, chosen, wire, ledger.settings.stall_seconds, cut)
+    return Streamed(ledger.feeds, place, chosen, wire, ledger.settings.stream_stall_seconds, cut)
 
 
 def unheard(_: object) -> None:

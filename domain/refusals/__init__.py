@@ -6,6 +6,7 @@ Refusal
 ├── IllegalMove, RunTerminal, RunNotExecuting, RunHeld, StaleAttempt,     what the machine and its guards say
 │   AttemptRequired, AttemptsExhausted, TooManyPhases, UnknownTier,
 │   PhasesOpen, BudgetExhausted, RunPreserved
+├── LeaseTooLong, NoLease                                                 what stands against a lease
 └── VersionMismatch, IdempotencyKeyReused                                 what the caller knew is not so
 
 The HTTP status of each is in `api.problems`, and nowhere else.
@@ -13,6 +14,7 @@ The HTTP status of each is in `api.problems`, and nowhere else.
 
 from domain.refusals.base import Refusal, among
 from domain.refusals.knowledge import IdempotencyKeyReused, VersionMismatch
+from domain.refusals.leases import LeaseTooLong, NoLease
 from domain.refusals.rules import (
     AttemptRequired,
     AttemptsExhausted,
@@ -38,6 +40,8 @@ __all__ = [
     "IllegalMove",
     "InvalidBody",
     "InvalidId",
+    "LeaseTooLong",
+    "NoLease",
     "PhaseExists",
     "PhaseNotFound",
     "PhasesOpen",

@@ -32,6 +32,9 @@ ALL = [
     "unarchive",
     "hold",
     "unhold",
+    "claim",
+    "heartbeat",
+    "leases",
     "refusals",
     "seals",
     "verify",
@@ -40,6 +43,7 @@ ALL = [
     "schema",
     "export",
     "restore",
+    "import-autopack",
     "doctor",
 ]
 OF_DATABASE = ["upgrade", "guard", "seal", "harden"]
@@ -50,6 +54,7 @@ READING = [
     "tail",
     "audit",
     "moves",
+    "leases",
     "refusals",
     "seals",
     "verify",

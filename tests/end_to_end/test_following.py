@@ -17,7 +17,7 @@ from tests.end_to_end.service import SECONDS, Server, assert_sound, at_once, ser
 from tests.feeds.reader import NDJSON, SSE, stream
 
 WRITERS = 8
-QUICK = {"heartbeat_seconds": "0.5", "poll_seconds": "0.2"}
+QUICK = {"stream_heartbeat_seconds": "0.5", "poll_seconds": "0.2"}
 
 
 class Follower:

@@ -14,7 +14,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-QUICK = {"heartbeat_seconds": "0.2", "poll_seconds": "0.1", "streams_max": "4"}
+QUICK = {"stream_heartbeat_seconds": "0.2", "poll_seconds": "0.1", "streams_max": "4"}
 
 
 @pytest.fixture(scope="module")

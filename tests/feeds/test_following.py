@@ -43,7 +43,7 @@ def positions(stretch: Stretch) -> list[int]:
 @pytest.fixture
 def ledger(open_ledger: OpenLedger) -> Ledger:
     """A ledger that neither polls nor gives signs of life, so that only what is told in time is found."""
-    opened = open_ledger(poll_seconds=60, heartbeat_seconds=NEVER)
+    opened = open_ledger(poll_seconds=60, stream_heartbeat_seconds=NEVER)
     opened.create_run({"run_id": "r"})
     return opened
 
@@ -110,7 +110,7 @@ async def listened(ledger: Ledger) -> None:
 
 async def test_what_others_append_is_found_by_looking(open_ledger: OpenLedger) -> None:
     """Where nobody tells, as on SQLite or when the listening connection is cut, the next look finds it."""
-    ledger, other = open_ledger(poll_seconds=0.02, heartbeat_seconds=NEVER), open_ledger()
+    ledger, other = open_ledger(poll_seconds=0.02, stream_heartbeat_seconds=NEVER), open_ledger()
     other.create_run({"run_id": "r"})
     is_postgresql = ledger.engine.dialect.name == "postgresql"
     async with following(ledger, 1) as coming:
@@ -165,7 +165,7 @@ async def test_a_stretch_is_bounded_whatever_is_in_the_log(ledger: Ledger) -> No
 
 async def test_who_wants_nothing_of_it_is_told_how_far_it_is(open_ledger: OpenLedger) -> None:
     """A sign of life carries the place up to which nothing wanted is left out."""
-    ledger = open_ledger(heartbeat_seconds=0.05)
+    ledger = open_ledger(stream_heartbeat_seconds=0.05)
     ledger.create_run({"run_id": "r"})
     async with following(ledger, 0, Wanted(types=("run.held",))) as coming:
         first = await coming()

@@ -100,7 +100,7 @@ def fill(server: Server) -> None:
 
 def test_a_reader_who_takes_nothing_is_cut_off(backend: str, scratch_database: Scratch) -> None:
     """After a while the connection is cut, and its room is another's, who goes on from what was taken."""
-    limits = {"stall_seconds": "0.3", "streams_max": "1"}
+    limits = {"stream_stall_seconds": "0.3", "streams_max": "1"}
     with scratch_database(backend) as url, serving(url, **limits) as server:
         fill(server)
         with never_reading(server) as silent:
@@ -137,7 +137,9 @@ def test_the_service_ends_though_streams_are_open(backend: str, scratch_database
     """Asked to end, it ends every stream itself: those who read see its end, who does not is cut off."""
     with (
         scratch_database(backend) as url,
-        serving(url, shutdown_seconds="60", stall_seconds="3600", heartbeat_seconds="3600") as server,
+        serving(
+            url, shutdown_seconds="60", stream_stall_seconds="3600", stream_heartbeat_seconds="3600"
+        ) as server,
     ):
         fill(server)
         with (
