@@ -45,7 +45,7 @@ def tail(
     server: Server = None,
     database: Database = None,
 ) -> None:
-    """Tell the newest events, and with -f those that come, as they come."""
+    """Tell the newest events; with -f, those that come too."""
     chosen = {"run_id": run, "type": type}
     lines = Lines()
 

@@ -81,12 +81,13 @@ async def test_nothing_is_read_for_a_reader_who_takes_nothing(database_url: str)
 
 
 def never_reading(server: Server) -> socket.socket:
-    """A connection that asks for everything and takes nothing."""
+    """A connection that asks for everything, and takes no more than that it may have it."""
     made = socket.socket()
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)  # else the system takes it for the reader
     made.settimeout(SECONDS)
     made.connect((server.host, server.port))
     made.sendall(b"GET /v1/events/stream?after=0 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    assert made.recv(15) == b"HTTP/1.1 200 OK"
     return made
 
 
