@@ -15,7 +15,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from api import commands
+from api import commands, figures
 from api.audit import story_of
 from api.checks import require, unopened
 from api.commands import NOBODY, Asked, Outcome
@@ -26,6 +26,7 @@ from api.leases.leases import Leases
 from api.missing import run_not_found
 from api.notary import Notary, signer_of
 from api.prepare import prepare
+from api.repairs.repairs import Repairs
 from api.replay.replay import Replay
 from api.settings import Settings
 from api.turns import Turns
@@ -34,8 +35,9 @@ from api.writer import Writer, told_if_unavailable
 from domain import proposals
 from domain.envelopes import RecordedEvent
 from domain.evolve import fold
+from domain.judge import quarantined
 from domain.naming import is_id
-from domain.refusals import InvalidBody, PhaseNotFound, Quarantined
+from domain.refusals import InvalidBody, PhaseNotFound
 from domain.rehearsal import Rehearsal, rehearse
 from domain.run import Run
 from domain.times import stamp
@@ -59,6 +61,7 @@ class Ledger:
         self.notary = Notary(engine, settings, now, signer, turns)
         self.feeds = Feeds(engine, self.reading, settings)
         self.committer = Committer(Writer(engine, settings, now, self._appended), settings, turns)
+        self.repairs = Repairs(self.reading, self.committer, two_persons=settings.repair_two_persons)
         self.leases = Leases(engine, self.committer, settings, now, turns)
 
     @classmethod
@@ -156,7 +159,7 @@ class Ledger:
             if found is None:
                 raise run_not_found(connection, run_id)
             if found["state"] is None:
-                raise Quarantined(run_id, None, found["version"])
+                raise quarantined(self._fold(connection, run_id))
             found["phases"] = phases.of_run(connection, run_id)
             found["annotations"] = annotations.of_run(connection, run_id)
         return found
@@ -173,11 +176,17 @@ class Ledger:
         with self.reading() as connection:
             return finding.page(connection, finding.Wanted(**wanted), before=before, limit=limit)
 
+    def figures(self, asked: figures.Asked = figures.EVERYTHING) -> dict[str, Any]:
+        """How runs stand, and what happened to them: see `docs/reference/figures.md`."""
+        with self.reading() as connection:
+            return figures.figures(connection, asked)
+
     def phase(self, run_id: str, phase_id: str) -> dict[str, Any]:
         """A phase as it stands.
 
         Raises:
             RunNotFound, PhaseNotFound: there is none.
+            Quarantined: it has no state until it is repaired.
         """
         with self.reading() as connection:
             found = phases.get(connection, run_id, phase_id)
@@ -186,6 +195,8 @@ class Ledger:
                     raise run_not_found(connection, run_id)
                 there = [phase["phase_id"] for phase in phases.of_run(connection, run_id)]
                 raise PhaseNotFound(run_id, phase_id, get_close_matches(phase_id, there))
+            if found["state"] is None:
+                raise quarantined(self._fold(connection, run_id), phase_id)
         return found
 
     def folded(self, run_id: str) -> Run:
@@ -195,9 +206,13 @@ class Ledger:
             RunNotFound: there is none.
         """
         with self.reading() as connection:
-            run = fold(store.read_run(connection, run_id))
-            if run is None:
-                raise run_not_found(connection, run_id)
+            return self._fold(connection, run_id)
+
+    @staticmethod
+    def _fold(connection: Connection, run_id: str) -> Run:
+        run = fold(store.read_run(connection, run_id))
+        if run is None:
+            raise run_not_found(connection, run_id)
         return run
 
     def moves(self, run_id: str, *, to: str | None = None, phase_id: str | None = None) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from pydantic.json_schema import models_json_schema
 
 from api import (
     shapes,
+    shapes_of_figures,
     shapes_of_history,
     shapes_of_leases,
     shapes_of_moves,
+    shapes_of_repairs,
     shapes_of_replay,
     shapes_of_story,
 )
@@ -18,6 +20,7 @@ from api.leases.wanted import Claim, Heartbeat
 from api.replay.wanted import Rebuilding, Verification
 from api.shapes import Problem
 from domain.proposals import Batch, DryRun, NewPhase, NewRun, ProposedEvent
+from domain.repairs import Approval, ApprovalOfAll, NewRepair, Rejection, SuggestedRepairs
 
 BODIES = (
     NewRun,
@@ -25,13 +28,27 @@ BODIES = (
     ProposedEvent,
     Batch,
     DryRun,
+    NewRepair,
+    SuggestedRepairs,
+    Approval,
+    ApprovalOfAll,
+    Rejection,
     Claim,
     Heartbeat,
     Verification,
     Rebuilding,
     Problem,
 )
-SHAPES = (shapes, shapes_of_history, shapes_of_leases, shapes_of_moves, shapes_of_replay, shapes_of_story)
+SHAPES = (
+    shapes,
+    shapes_of_figures,
+    shapes_of_history,
+    shapes_of_leases,
+    shapes_of_moves,
+    shapes_of_repairs,
+    shapes_of_replay,
+    shapes_of_story,
+)
 DESCRIPTION = (
     "Keeps the record of runs and phases. Executors propose events; a state machine accepts or refuses "
     "each one; what is accepted is appended to a log that nothing changes. Every refusal says what to do."
@@ -64,7 +81,12 @@ TAGS = [
     {"name": "leases", "description": "Who works on what, and until when: claims and heartbeats."},
     {"name": "events", "description": "What happened: propose it, and read it."},
     {"name": "history", "description": "What changed, which event set what, when something became so."},
+    {"name": "figures", "description": "How many, how often, how much: sums over all runs, or some."},
     {"name": "refusals", "description": "What was refused, and why."},
+    {
+        "name": "repairs",
+        "description": "What waits in quarantine, and states that are set outside the moves.",
+    },
     {"name": "seals", "description": "What shows whether the log is what it was."},
     {"name": "machine", "description": "Which moves there are."},
     {"name": "replay", "description": "Prove the record, and make the tables anew from it."},

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(
         1, ge=0.01, le=60, description="Seconds between looks for what other processes have appended."
     )
+    repair_two_persons: bool = Field(
+        False, description="Whether a repair is approved by another actor than the one who proposed it."
+    )
     lease_seconds_max: int = Field(
         86_400, ge=1, le=LEASE_SECONDS_MAX, description="Longest lease that an attempt gets, in seconds."
     )

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 from domain.events.shared import INTEGER_MAX, RunConfig
 from domain.moves import NONE, QUARANTINED
+from domain.quarantine import Quarantine
 from domain.states import DONE, SETTLED, PhaseState, TierState
+from domain.tally import NOTHING_COUNTED, Tally
 from domain.times import later
 from domain.told import said
 
@@ -107,6 +109,8 @@ class Phase(NamedTuple):
     started_at: str | None = None
     completed_at: str | None = None
     updated_at: str | None = None
+    quarantine: Quarantine | None = None
+    """Why it has no state; None where it has one."""
 
     @property
     def condition(self) -> str:
@@ -134,6 +138,7 @@ class Run(NamedTuple):
     phases: Mapping[str, Phase] = NOTHING
     annotations: tuple[Annotation, ...] = ()
     usage: Usage = Usage()
+    tally: Tally = NOTHING_COUNTED
     held: bool = False
     preserved: bool = False
     preserved_why: str | None = None
@@ -142,6 +147,8 @@ class Run(NamedTuple):
     updated_at: str | None = None
     started_at: str | None = None
     completed_at: str | None = None
+    quarantine: Quarantine | None = None
+    """Why it has no state; None where it has one."""
 
     @property
     def condition(self) -> str:

@@ -13,6 +13,7 @@ GRANTS = {
     "alembic_version": "SELECT",
     "schema_documentation": "SELECT",
     "refusals": "SELECT, INSERT, DELETE",
+    "repairs": "SELECT, INSERT, UPDATE",
     "heartbeats": "SELECT, INSERT, UPDATE, DELETE",
     "projections": "SELECT",
     "runs": "SELECT, INSERT, UPDATE",
@@ -20,7 +21,9 @@ GRANTS = {
     "startable_phases": "SELECT, INSERT, DELETE",
     "run_labels": "SELECT, INSERT, DELETE",
     "annotations": "SELECT, INSERT",
+    "quarantine": "SELECT, INSERT, DELETE",
     "run_tags": "SELECT, INSERT",
+    "tallies": "SELECT, INSERT, UPDATE",
 }
 """What the service does with each table. It never changes or deletes an event, and owns nothing."""
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
 
-from projections import annotations, labels, phases, runs, startable_phases, tags
+from projections import annotations, labels, phases, quarantine, runs, startable_phases, tags, tallies
 from projections.change import Change, Write
 from projections.tables import VERSIONS, metadata
 
-ALL = (runs, phases, startable_phases, labels, annotations, tags)
+ALL = (runs, phases, startable_phases, labels, annotations, tags, tallies, quarantine)
 """Every projection, in the order in which they are written."""
 
 __all__ = ["ALL", "Change", "Write", "create", "current", "metadata", "writes"]

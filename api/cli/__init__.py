@@ -20,9 +20,11 @@ from api.cli import (
     machine,
     reading,
     rehearsing,
+    repairs,
     replay,
     seals,
     serving,
+    stats,
     upkeep,
     writing,
 )
@@ -56,6 +58,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     leasing.heartbeat,
     leasing.leases,
     reading.refusals,
+    repairs.quarantine,
+    stats.stats,
     seals.seals,
     replay.verify,
     replay.rebuild,
@@ -68,6 +72,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(repairs.repair, name="repair")
 app.add_typer(upkeep.db, name="db")
 
 

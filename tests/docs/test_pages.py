@@ -20,6 +20,7 @@ SHARING = (
     "how-to/audit-a-run",
     "how-to/ask-why-not",
     "how-to/ask-the-history",
+    "how-to/repair-a-run",
     "reference/chain",
     "reference/seals",
 )
@@ -32,6 +33,7 @@ BY_ITSELF = (
     "how-to/write-an-executor",
     "how-to/prove-the-record",
     "how-to/rebuild-the-tables",
+    "how-to/keep-and-annotate-runs",
     "how-to/import-a-legacy-database",
 )
 ELSEWHERE = ("how-to/run-on-postgresql", "how-to/back-up-and-restore", "how-to/keep-seals-outside")
