@@ -19,11 +19,13 @@ from api.routes import (
     seals,
     stats,
     story,
+    stream,
 )
 
 # Routes are tried in order: the ones that executors call most come first.
 ALL: tuple[APIRouter, ...] = (
     events.router,
+    stream.router,
     runs.router,
     leases.router,
     story.router,
