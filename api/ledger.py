@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from api import commands
+from api.approvals import Approvals
 from api.audit import story_of
 from api.checks import require, unopened
 from api.commands import NOBODY, Asked, Outcome
@@ -58,6 +59,7 @@ class Ledger:
         self.replay = Replay(engine)
         self.notary = Notary(engine, settings, now, signer, turns)
         self.committer = Committer(Writer(engine, settings, now, self.notary.appended), settings, turns)
+        self.approvals = Approvals(self.reading, self.committer, now)
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Self:

@@ -6,13 +6,20 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from api import shapes, shapes_of_history, shapes_of_moves, shapes_of_replay, shapes_of_story
+from api import (
+    shapes,
+    shapes_of_approvals,
+    shapes_of_history,
+    shapes_of_moves,
+    shapes_of_replay,
+    shapes_of_story,
+)
 from api.replay.wanted import Rebuilding, Verification
 from api.shapes import Problem
 from domain.proposals import Batch, DryRun, NewPhase, NewRun, ProposedEvent
 
 BODIES = (NewRun, NewPhase, ProposedEvent, Batch, DryRun, Verification, Rebuilding, Problem)
-SHAPES = (shapes, shapes_of_history, shapes_of_moves, shapes_of_replay, shapes_of_story)
+SHAPES = (shapes, shapes_of_approvals, shapes_of_history, shapes_of_moves, shapes_of_replay, shapes_of_story)
 DESCRIPTION = (
     "Keeps the record of runs and phases. Executors propose events; a state machine accepts or refuses "
     "each one; what is accepted is appended to a log that nothing changes. Every refusal says what to do."
@@ -44,6 +51,7 @@ TAGS = [
     {"name": "runs", "description": "Runs and their phases, as they stand."},
     {"name": "events", "description": "What happened: propose it, and read it."},
     {"name": "history", "description": "What changed, which event set what, when something became so."},
+    {"name": "approvals", "description": "What waits for a person's answer, and what came of it."},
     {"name": "refusals", "description": "What was refused, and why."},
     {"name": "seals", "description": "What shows whether the log is what it was."},
     {"name": "machine", "description": "Which moves there are."},

@@ -42,6 +42,8 @@ STATUS: dict[type[Refusal], int] = {
     refusals.PhasesOpen: 409,
     refusals.BudgetExhausted: 409,
     refusals.RunPreserved: 409,
+    refusals.ApprovalNotFound: 404,
+    refusals.ApprovalAnswered: 409,
     refusals.VersionMismatch: 412,
     refusals.IdempotencyKeyReused: 422,
     history.NoSuchVersion: 404,
@@ -75,6 +77,7 @@ RUN = "/v1/runs/{run_id}"
 RUN_BLAME = "/v1/runs/{run_id}/blame"
 PHASE = "/v1/runs/{run_id}/phases/{phase_id}"
 MACHINE = "/v1/machine"
+APPROVALS = "/v1/approvals"
 
 LOOK_AT: dict[type[Refusal], str] = {
     refusals.IllegalMove: RUN_MOVES,
@@ -87,6 +90,7 @@ LOOK_AT: dict[type[Refusal], str] = {
     refusals.RunExists: RUN,
     refusals.VersionMismatch: RUN,
     refusals.UnknownTier: RUN,
+    refusals.ApprovalNotFound: APPROVALS,
     history.NoSuchVersion: RUN,
     history.UnknownField: RUN_BLAME,
     refusals.UnknownEvent: MACHINE,

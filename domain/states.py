@@ -43,6 +43,15 @@ class TierState(StrEnum):
     SKIPPED = "SKIPPED"
 
 
+class ApprovalStatus(StrEnum):
+    """What came of a request for approval."""
+
+    PENDING = "pending"
+    GRANTED = "granted"
+    DENIED = "denied"
+    EXPIRED = "expired"
+
+
 DONE = frozenset(state for state in RunState if state.startswith("DONE_"))
 DONE_FAILED = DONE - {RunState.DONE_SUCCESS}
 EXECUTING = frozenset(

@@ -17,6 +17,7 @@ GRANTS = {
     "phases": "SELECT, INSERT, UPDATE",
     "run_labels": "SELECT, INSERT, DELETE",
     "annotations": "SELECT, INSERT",
+    "approvals": "SELECT, INSERT, UPDATE",
 }
 """What the service does with each table. It never changes or deletes an event, and owns nothing."""
 

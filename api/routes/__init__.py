@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from api.routes import (
+    approvals,
     docs,
     events,
     export,
@@ -25,6 +26,7 @@ ALL: tuple[APIRouter, ...] = (
     history.router,
     export.router,
     refusals.router,
+    approvals.router,
     seals.router,
     machine.router,
     schemas.router,

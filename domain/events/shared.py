@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from domain.naming import ID_PATTERN
 from domain.scope import PhaseScope
+from domain.times import normalised
 
 PHASES_MAX = 1_000
 """Most phases that any run takes."""
@@ -19,6 +20,7 @@ Filled = Annotated[str, StringConstraints(min_length=1, max_length=20_000, patte
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=128)]
 Count = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
 Positive = Annotated[int, Field(ge=1, le=INTEGER_MAX)]
+Time = Annotated[str, AfterValidator(normalised), Field(json_schema_extra={"format": "date-time"})]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 

@@ -2,10 +2,11 @@
 
 Refusal
 ├── InvalidBody, InvalidId, UnknownEvent, UnknownState, ReservedEvent     what was asked cannot be understood
-├── RunNotFound, PhaseNotFound, RunExists, PhaseExists, Quarantined       what it is about
+├── RunNotFound, PhaseNotFound, ApprovalNotFound, RunExists, PhaseExists, what it is about
+│   Quarantined
 ├── IllegalMove, RunTerminal, RunNotExecuting, RunHeld, StaleAttempt,     what the machine and its guards say
 │   AttemptRequired, AttemptsExhausted, TooManyPhases, UnknownTier,
-│   PhasesOpen, BudgetExhausted, RunPreserved
+│   PhasesOpen, BudgetExhausted, RunPreserved, ApprovalAnswered
 └── VersionMismatch, IdempotencyKeyReused                                 what the caller knew is not so
 
 The HTTP status of each is in `api.problems`, and nowhere else.
@@ -14,6 +15,7 @@ The HTTP status of each is in `api.problems`, and nowhere else.
 from domain.refusals.base import Refusal, among
 from domain.refusals.knowledge import IdempotencyKeyReused, VersionMismatch
 from domain.refusals.rules import (
+    ApprovalAnswered,
     AttemptRequired,
     AttemptsExhausted,
     BudgetExhausted,
@@ -27,10 +29,19 @@ from domain.refusals.rules import (
     TooManyPhases,
     UnknownTier,
 )
-from domain.refusals.subjects import PhaseExists, PhaseNotFound, Quarantined, RunExists, RunNotFound
+from domain.refusals.subjects import (
+    ApprovalNotFound,
+    PhaseExists,
+    PhaseNotFound,
+    Quarantined,
+    RunExists,
+    RunNotFound,
+)
 from domain.refusals.understanding import InvalidBody, InvalidId, ReservedEvent, UnknownEvent, UnknownState
 
 __all__ = [
+    "ApprovalAnswered",
+    "ApprovalNotFound",
     "AttemptRequired",
     "AttemptsExhausted",
     "BudgetExhausted",
