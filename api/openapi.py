@@ -14,12 +14,23 @@ from api import (
     shapes_of_replay,
     shapes_of_story,
 )
+from api.autopack import shapes as shapes_of_autopack
+from api.autopack.bodies import ApprovalAsked, PhaseSent, ResultReport, RunStart, StateReport
 from api.replay.wanted import Rebuilding, Verification
 from api.shapes import Problem
 from domain.proposals import Batch, DryRun, NewPhase, NewRun, ProposedEvent
 
 BODIES = (NewRun, NewPhase, ProposedEvent, Batch, DryRun, Verification, Rebuilding, Problem)
-SHAPES = (shapes, shapes_of_approvals, shapes_of_history, shapes_of_moves, shapes_of_replay, shapes_of_story)
+AUTOPACK = (RunStart, PhaseSent, StateReport, ResultReport, ApprovalAsked)
+SHAPES = (
+    shapes,
+    shapes_of_approvals,
+    shapes_of_history,
+    shapes_of_moves,
+    shapes_of_replay,
+    shapes_of_story,
+    shapes_of_autopack,
+)
 DESCRIPTION = (
     "Keeps the record of runs and phases. Executors propose events; a state machine accepts or refuses "
     "each one; what is accepted is appended to a log that nothing changes. Every refusal says what to do."
@@ -30,9 +41,14 @@ def document(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI 3.1 document of the service."""
     if app.openapi_schema is None:
         made = get_openapi(
-            title="Runnotary", version=app.version, routes=app.routes, description=DESCRIPTION, tags=TAGS
+            title="Runnotary",
+            version=app.version,
+            routes=app.routes,
+            description=DESCRIPTION,
+            tags=[*TAGS, TAG_OF_AUTOPACK] if app.state.settings.autopack_api else TAGS,
         )
-        bodies = [(model, "validation") for model in BODIES]
+        autopack = AUTOPACK if app.state.settings.autopack_api else ()
+        bodies = [(model, "validation") for model in (*BODIES, *autopack)]
         _, schemas = models_json_schema(bodies, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # pydantic's mode is a literal
         made["components"]["schemas"] |= schemas["$defs"]
         for unused in ("HTTPValidationError", "ValidationError"):
@@ -59,3 +75,8 @@ TAGS = [
     {"name": "schemas", "description": "The shape of everything that callers send."},
     {"name": "health", "description": "How the service is."},
 ]
+
+TAG_OF_AUTOPACK = {
+    "name": "autopack",
+    "description": "What executors of Autopack call: their reports become legal events.",
+}

@@ -35,4 +35,10 @@ class Settings(BaseSettings):
     seal_key: Path | None = Field(
         None, description="File of an Ed25519 private key in PEM that signs the seals; without, none does."
     )
+    autopack_api: bool = Field(
+        False, description="Whether executors of Autopack are answered, beside /v1: they call other paths."
+    )
+    approval_seconds: int = Field(
+        3_600, ge=1, le=31_536_000, description="Seconds that a request for approval of theirs waits."
+    )
     shutdown_seconds: int = Field(5, ge=1, le=60, description="Seconds that open requests have at shutdown.")

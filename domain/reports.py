@@ -13,7 +13,6 @@ from typing import Any
 from domain.decide import OF_OPEN_ATTEMPT
 from domain.envelopes import Proposal
 from domain.events import EVENTS
-from domain.events.phase import PhaseAdded
 from domain.judge import illegal, judge_known, known_phase
 from domain.moves import LEADS_TO, shortest_path
 from domain.run import Phase, Run
@@ -122,10 +121,9 @@ def usage_reported(run: Run, phase_id: str, totals: Mapping[str, int]) -> list[P
     return [proposed(run, "phase.usage_recorded", phase, None, **more)] if more else []
 
 
-def phase_reported(run: Run, phase_id: str | None, event: PhaseAdded) -> list[Proposal]:
+def phase_reported(run: Run, added: Proposal) -> list[Proposal]:
     """What follows from a phase that is to be added: a run that had ended for want of phases goes on."""
-    before = gone_on(run, starts=False)
-    return [*of_run(run, before), Proposal(run_id=run.run_id, event=event, phase_id=phase_id)]
+    return [*of_run(run, gone_on(run, starts=False)), added]
 
 
 def steps_to(phase: Phase, state: PhaseState, at: str) -> list[str] | None:

@@ -118,6 +118,12 @@ def get(connection: Connection, run_id: str) -> dict[str, Any] | None:
     return shown(dict(found)) if found is not None else None
 
 
+def count(connection: Connection) -> int:
+    """How many runs there are, without archived ones."""
+    query = select(func.count()).select_from(TABLE).where(TABLE.c.archived.is_(False))
+    return int(connection.execute(query).scalar_one())
+
+
 def newest(connection: Connection) -> Any:  # a column may hold anything
     """The greatest position of an event that the table has seen; None when it is empty."""
     return connection.execute(select(func.max(TABLE.c.position))).scalar_one()
@@ -137,14 +143,16 @@ def page(  # noqa: PLR0913  # the filters of the list, all named
     text: str | None = None,
     archived: bool | None = False,
     before: tuple[str, str] | None = None,
+    offset: int = 0,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """At most `limit` runs, newest first, from before a (created_at, run_id).
+    """At most `limit` runs, newest first, from before a (created_at, run_id), or from a place on.
 
     `labels_wanted` are names and values, None standing for any value; all of them have to be there.
     `text` is looked for in ids and goals. `archived` None means both.
     """
     query = select(TABLE).order_by(TABLE.c.created_at.desc(), TABLE.c.run_id.desc()).limit(limit)
+    query = query.offset(offset)
     if states:
         query = query.where(TABLE.c.state.in_(states))
     if archived is not None:

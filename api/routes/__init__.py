@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from api.routes import (
     approvals,
+    autopack,
     docs,
     events,
     export,
@@ -17,6 +18,7 @@ from api.routes import (
     seals,
     story,
 )
+from api.settings import Settings
 
 # Routes are tried in order: the ones that executors call most come first.
 ALL: tuple[APIRouter, ...] = (
@@ -35,4 +37,7 @@ ALL: tuple[APIRouter, ...] = (
     docs.router,
 )
 
-__all__ = ["ALL"]
+
+def of_service(settings: Settings) -> tuple[APIRouter, ...]:
+    """What a service that is set up like this answers."""
+    return (*ALL, *autopack.ALL) if settings.autopack_api else ALL

@@ -48,6 +48,7 @@ class Tier(Model):
 
     tier_id: Id
     name: Line | None = None
+    description: Text | None = None
 
 
 class Event(Model):
