@@ -15,6 +15,7 @@ from api import (
     shapes_of_story,
 )
 from api.autopack import shapes as shapes_of_autopack
+from api.autopack import shapes_of_reports
 from api.autopack.bodies import ApprovalAsked, PhaseSent, ResultReport, RunStart, StateReport
 from api.replay.wanted import Rebuilding, Verification
 from api.shapes import Problem
@@ -30,6 +31,7 @@ SHAPES = (
     shapes_of_replay,
     shapes_of_story,
     shapes_of_autopack,
+    shapes_of_reports,
 )
 DESCRIPTION = (
     "Keeps the record of runs and phases. Executors propose events; a state machine accepts or refuses "

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from api.cli import (
+    approvals,
     audit,
     carrying,
     demo,
     history,
     machine,
     reading,
+    recording,
     rehearsing,
     replay,
     seals,
@@ -47,6 +49,7 @@ for command in (
     seals.seals,
     replay.verify,
     replay.rebuild,
+    recording.replay_recording,
     machine.machine,
     machine.schema,
     carrying.export,
@@ -54,6 +57,7 @@ for command in (
     upkeep.doctor,
 ):
     app.command()(command)
+app.add_typer(approvals.approvals, name="approvals")
 app.add_typer(upkeep.db, name="db")
 
 

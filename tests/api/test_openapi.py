@@ -26,7 +26,13 @@ METHODS = ("get", "post", "put", "patch", "delete")
 EXAMPLES = 25
 """Made-up calls of each kind. More find no more, and take their time."""
 
-KNOWN = {"run_id": "nightly-42", "phase_id": "phase1-build", "name": "scope", "entity": "run"}
+KNOWN = {
+    "run_id": "nightly-42",
+    "phase_id": "phase1-build",
+    "approval_id": 4,
+    "name": "scope",
+    "entity": "run",
+}
 """What is there, so that not every made-up call is about nothing."""
 
 
@@ -44,6 +50,7 @@ def full_client(sqlite_client: Client) -> Client:
         sqlite_client.record(run_id, "run.execution_started")
         sqlite_client.record(run_id, "phase.annotated", phase_id=phase_id, data={"text": "x"})
         sqlite_client.propose(run_id, "run.created")
+        sqlite_client.record(run_id, "run.approval_requested", data={"context": "x"})
     return sqlite_client
 
 
@@ -170,7 +177,7 @@ OPERATIONS = [
     "create_run", "list_runs", "get_run", "add_phase", "get_phase", "get_moves", "propose_event",
     "propose_events", "list_run_events", "read_log", "list_run_refusals", "list_refusals", "list_seals",
     "get_machines", "get_diagram", "get_machine", "list_schemas", "get_schema", "list_projections", "rebuild",
-    "verify", "audit", "dry_run", "get_diff", "get_blame", "get_bisect", "export", "livez", "readyz",
+    "list_approvals", "get_approval", "verify", "audit", "dry_run", "get_diff", "get_blame", "get_bisect", "export", "livez", "readyz",
 ]  # fmt: skip
 
 

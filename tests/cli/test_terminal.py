@@ -27,12 +27,14 @@ ALL = [
     "seals",
     "verify",
     "rebuild",
+    "replay-recording",
     "machine",
     "schema",
     "export",
     "restore",
     "doctor",
 ]
+OF_APPROVALS = ["list", "grant", "deny"]
 OF_DATABASE = ["upgrade", "guard", "seal", "harden"]
 READING = [
     "runs",
@@ -53,14 +55,19 @@ def test_every_command_is_listed_whole(runnotary: Any) -> None:
     """The list of commands has each with a sentence that fits."""
     told = runnotary("--help").stdout
     listed = [line.split()[0] for line in told.partition("Commands:\n")[2].splitlines()]
-    assert listed == [*ALL, "db"]
+    assert listed == [*ALL, "approvals", "db"]
     assert "..." not in told.partition("Commands:\n")[2]
-    assert [
-        line.split()[0] for line in runnotary("db", "--help").stdout.partition("Commands:\n")[2].splitlines()
-    ] == OF_DATABASE
+    for group, commands in (("db", OF_DATABASE), ("approvals", OF_APPROVALS)):
+        lines = runnotary(group, "--help").stdout.partition("Commands:\n")[2].splitlines()
+        assert [line.split()[0] for line in lines] == commands
 
 
-@pytest.mark.parametrize("command", [[name] for name in ALL] + [["db", name] for name in OF_DATABASE])
+@pytest.mark.parametrize(
+    "command",
+    [[name] for name in ALL]
+    + [["db", name] for name in OF_DATABASE]
+    + [["approvals", name] for name in OF_APPROVALS],
+)
 def test_every_command_helps(runnotary: Any, command: list[str]) -> None:
     """--help says what a command does and has a word for each option; nothing is run."""
     told = runnotary(*command, "--help")
@@ -88,7 +95,8 @@ def test_the_version_is_told(runnotary: Any) -> None:
 
 def test_every_parameter_is_described() -> None:
     """No option or argument is left without a word."""
-    commands = {**get_command(app).commands, **get_command(app).commands["db"].commands}  # type: ignore[attr-defined]  # a group
+    top = get_command(app).commands  # type: ignore[attr-defined]  # a group
+    commands = {**top, **top["db"].commands, **top["approvals"].commands}
     silent = [f"{name} {p.name}" for name, each in commands.items() for p in each.params if not p.help]
     assert silent == []
 
