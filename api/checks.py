@@ -8,10 +8,10 @@ from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
 import projections
-from api.prepare import newer
+from api.prepare import TABLES, newer
 from domain.moves import LEGAL_MOVES, LegalMove
 from domain.states import PhaseState, RunState
-from eventstore import guards, migrations
+from eventstore import documentation, guards, migrations
 from eventstore.database import UnusableDatabase, reading
 from eventstore.schema import legal_moves
 
@@ -56,6 +56,16 @@ def examine(engine: Engine) -> Iterator[Check]:
             yield from check_durability(connection)
     except (DBAPIError, sqlite3.Error) as error:
         yield Check("database", ok=False, detail=unopened(engine, error))
+
+
+def advise(engine: Engine) -> Iterator[Check]:
+    """Look at what is better mended, and keeps nothing from working."""
+    try:
+        with reading(engine) as connection:
+            if check_schema(connection).ok:
+                yield check_documentation(connection)
+    except (DBAPIError, sqlite3.Error):
+        return  # `examine` tells it
 
 
 def unopened(engine: Engine, error: Exception) -> str:
@@ -107,6 +117,19 @@ def check_moves(connection: Connection) -> Check:
         ok=False,
         detail=f"The table legal_moves differs from domain/moves.py: {'; '.join(parts)}.",
         remedy="Use the program that migrated this database, or migrate it with this one.",
+    )
+
+
+def check_documentation(connection: Connection) -> Check:
+    """What the database says of its own tables is what this program says of them."""
+    if documentation.is_current(connection, TABLES):
+        return Check("documentation", ok=True, detail="schema_documentation is up to date")
+    return Check(
+        "documentation",
+        ok=False,
+        detail="What schema_documentation says of the tables is not what this program says.",
+        remedy="Have them written anew: `runnotary db upgrade`.",
+        stops_start=False,
     )
 
 

@@ -45,7 +45,7 @@ from eventstore import store
 from eventstore.database import UnusableDatabase, open_engine, reading
 from eventstore.seals import Seal, Signer
 from eventstore.snapshot import Snapshot
-from projections import annotations, phases, runs
+from projections import annotations, finding, phases, runs
 
 
 class Ledger:
@@ -170,10 +170,12 @@ class Ledger:
         with self.reading() as connection:
             return is_id(run_id) and runs.get(connection, run_id) is not None
 
-    def runs(self, **wanted: Any) -> list[dict[str, Any]]:  # as projections.runs.page
-        """Runs, newest first: see `projections.runs.page`."""
+    def runs(
+        self, *, before: tuple[str, str] | None = None, limit: int, **wanted: Any
+    ) -> list[dict[str, Any]]:
+        """Runs, newest first, from before a (created_at, run_id): see `projections.finding.Wanted`."""
         with self.reading() as connection:
-            return runs.page(connection, **wanted)
+            return finding.page(connection, finding.Wanted(**wanted), before=before, limit=limit)
 
     def phase(self, run_id: str, phase_id: str) -> dict[str, Any]:
         """A phase as it stands.

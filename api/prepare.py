@@ -7,10 +7,17 @@ from sqlalchemy import Connection, Engine
 
 import projections
 from api.replay.histories import histories
-from eventstore import guards, migrations, roles, statements
+from eventstore import documentation, guards, migrations, roles, schema, statements
 from eventstore.database import UnusableDatabase, lock_writers
 from eventstore.shards import Shard, rows
 from projections import fresh, tables
+
+TABLES = (
+    *schema.metadata.tables.values(),
+    documentation.ALEMBIC_VERSION,
+    *projections.metadata.tables.values(),
+)
+"""All that the database consists of."""
 
 RUNS = 1_000
 """Runs whose rows are written at once."""
@@ -33,6 +40,8 @@ def prepare(engine: Engine) -> None:
                 roles.harden(connection, role)
         if not projections.current(connection):
             rebuild(connection)
+        if not documentation.is_current(connection, TABLES):
+            documentation.write(connection, TABLES)
 
 
 def newer(revision: str) -> str:

@@ -4,10 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from domain.described import HASH, PHASE_ID, RUN_ID, TIME
 from domain.events.shared import RunConfig
-
-RUN_ID, PHASE_ID, TIME = "nightly-42", "phase1-build", "2026-11-22T10:00:00.000000Z"
-HASH = "9f2c" * 16
 
 
 class Usage(BaseModel):
@@ -31,8 +29,8 @@ PHASE_EXAMPLE: dict[str, Any] = {
 RUN_EXAMPLE: dict[str, Any] = {
     "run_id": RUN_ID, "state": "PHASE_EXECUTION", "version": 4, "position": 17, "goal": "Nightly",
     "config": RunConfig().model_dump(), "labels": {"team": "core"}, "usage": USAGE, "tiers": [],
-    "held": False, "preserved": False, "archived": False, "created_at": TIME, "updated_at": TIME,
-    "started_at": TIME, "completed_at": None, "head_hash": HASH,
+    "held": False, "preserved": False, "preserved_why": None, "archived": False, "created_at": TIME,
+    "updated_at": TIME, "started_at": TIME, "completed_at": None, "head_hash": HASH,
     }  # fmt: skip
 
 
@@ -97,9 +95,10 @@ class RunSummary(BaseModel):
     labels: dict[str, str]
     usage: Usage
     tiers: list[TierShown]
-    held: bool
-    preserved: bool
-    archived: bool
+    held: bool = Field(description="No phase starts.")
+    preserved: bool = Field(description="It cannot be archived.")
+    preserved_why: str | None = Field(description="Why, as far as that was said.")
+    archived: bool = Field(description="It is out of the default lists.")
     created_at: str
     updated_at: str
     started_at: str | None

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.shapes import PHASE_ID, RUN_ID, TIME
+from domain.described import PHASE_ID, RUN_ID, TIME
 
 
 class EventBrief(BaseModel):

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.replay.findings import REBUILD
-from api.shapes import RUN_ID
+from domain.described import RUN_ID
 
 
 class FindingShown(BaseModel):

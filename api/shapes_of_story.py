@@ -6,10 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.shapes import (
     PHASE_EXAMPLE,
-    PHASE_ID,
     RUN_EXAMPLE,
-    RUN_ID,
-    TIME,
     USAGE,
     AnnotationShown,
     Event,
@@ -19,6 +16,7 @@ from api.shapes import (
     Usage,
 )
 from api.shapes_of_moves import Moves, RefusalShown
+from domain.described import PHASE_ID, RUN_ID, TIME
 from domain.events.shared import RunConfig
 
 OUTSIDE = "Whether it is an import, a quarantine or a repair: no move, and not proposed."
@@ -247,6 +245,7 @@ class RunAsItWouldBe(BaseModel):
     tiers: list[TierShown]
     held: bool
     preserved: bool
+    preserved_why: str | None
     archived: bool
     created_at: str
     updated_at: str

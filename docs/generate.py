@@ -10,13 +10,16 @@ from typing import Any, NamedTuple
 
 import typer
 from pydantic import BaseModel
+from sqlalchemy import Column, Table
 
+import projections
 from api import http_refusals as http
 from api import unavailable
 from api.app import create_app
 from api.cli import app as command_line
 from api.diagram import mermaid
 from api.history import refusals as history
+from api.prepare import TABLES
 from api.problems import problem
 from api.replay import refusals as replay
 from api.settings import Settings
@@ -25,6 +28,7 @@ from domain import refusals
 from domain.decide import OF_OPEN_ATTEMPT
 from domain.events import EVENTS
 from domain.events.shared import INTEGER_MAX, Event, RunConfig, Tier
+from domain.events.taken_over import Finding, Source, StateMapping
 from domain.moves import (
     ANY,
     EVERY_PHASE,
@@ -44,11 +48,16 @@ from domain.proposals import ProposedEvent
 from domain.refusals import Refusal
 from domain.scope import PhaseScope
 from domain.states import DONE_FAILED
+from eventstore import documentation
+from eventstore.schema import events as log
+from eventstore.schema.log import EventType
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Made by docs/generate.py from the code; `make docs` renews it. -->"
 WIDTH = 120
 WIDTH_OF_HELP = 100
+LONG = 80
+"""Characters of an example that fit into a table."""
 
 
 def paragraph(*texts: str) -> Iterator[str]:
@@ -159,7 +168,14 @@ def leading_to(move: Move) -> str:
 
 # --- events ---
 
-PARTS = {"RunConfig": "config", "Tier": "tier", "PhaseScope": "scope"}
+PARTS = {
+    "RunConfig": "config",
+    "Tier": "tier",
+    "PhaseScope": "scope",
+    "Source": "source",
+    "Finding": "finding",
+    "StateMapping": "mapping",
+}
 """Parts of events that have a section of their own."""
 
 LINKS = {name: f"[{title}](events.md#{title})" for name, title in PARTS.items()} | {
@@ -167,29 +183,8 @@ LINKS = {name: f"[{title}](events.md#{title})" for name, title in PARTS.items()}
     "PhaseState": "a [state of a phase](moves.md#phases)",
 }
 
-RECORDED = {
-    "position": "Number in the log: dense, from 1, in commit order.",
-    "event_id": "The proposal's, or made by the service (UUID version 7).",
-    "run_id": "The run.",
-    "version": "Number in its run: dense, from 1.",
-    "type": "What happened.",
-    "type_version": "Which shape its data have; 1 for all so far.",
-    "phase_id": "The phase; null in an event of the run itself.",
-    "attempt": "The attempt that it is about, or that it opens.",
-    "state_before": "The state of the run or phase before; null where there was none.",
-    "state_after": "Its state after; null in quarantine.",
-    "data": "What the event type holds; see below.",
-    "implied": "Whether another event of the same proposal brought it about.",
-    "occurred_at": "By the executor's clock, if the proposal said; else as recorded_at.",
-    "recorded_at": "By the service's clock; never earlier than in the event before it in the log.",
-    "actor": "Who proposed it.",
-    "actor_verified": "Whether a credential vouches for the actor; false so far, there are no credentials.",
-    "correlation_id": "The header X-Correlation-ID of the request.",
-    "causation_id": "The event that brought it about, in implied events and in phases made with their run.",
-    "traceparent": "The header traceparent of the request.",
-    "hash": "The [hash](chain.md) of all that is said here but the position.",
-    "prev_hash": "The hash of the run's event before it; 64 zeros in the first.",
-}
+RECORDED = {column.name: column.comment or "" for column in log.columns}
+RECORDED |= {"data": "What the event type holds; see below.", "hash": f"{RECORDED['hash']} [How](chain.md)."}
 
 
 def events() -> Iterator[str]:
@@ -211,7 +206,7 @@ def events() -> Iterator[str]:
         for move in moves_of_entity:
             yield from event_entry(EVENTS[move.event], move)
     yield from paragraph("## Parts")
-    for model in (RunConfig, Tier, PhaseScope):
+    for model in (RunConfig, Tier, PhaseScope, Source, Finding, StateMapping):
         yield from part_entry(model)
 
 
@@ -286,7 +281,7 @@ def kind_of(told: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
         return " or ".join(dict.fromkeys(kinds))
     if "enum" in told:
         return " or ".join(map(code, told["enum"]))
-    match told["type"]:
+    match told.get("type"):
         case "array":
             return f"list{limits(told, 'Items')} of {kind_of(told['items'], parts)}"
         case "object" if isinstance(inner := told.get("additionalProperties"), dict):
@@ -303,7 +298,8 @@ def scalar(told: Mapping[str, Any]) -> str:
         return "id"
     words = {"string": "text", "integer": "whole number", "boolean": "`true` or `false`"}
     bounds = limits(told, "Length") or limits(told, "imum")
-    return f"{words.get(told['type'], told['type'])}{bounds}"
+    kind = told.get("type", "anything")
+    return f"{words.get(kind, kind)}{bounds}"
 
 
 def part_named(name: str, parts: Mapping[str, Any]) -> str:
@@ -680,6 +676,61 @@ def held(told: Mapping[str, Any]) -> str:
     return kind_of(told, {}) if "type" in told else "anything"
 
 
+# --- tables ---
+
+FOLLOWS = {"projections", *(each.TABLE.name for each in projections.ALL)}
+
+
+def tables() -> Iterator[str]:
+    """Every table and column of the database."""
+    yield from paragraph(
+        "# Tables",
+        "The tables of the [database](database.md), the same on SQLite and PostgreSQL. Times are text as in "
+        "`2026-11-22T10:00:00.000000Z`; states are plain text; JSON is text, never a JSON type of the "
+        "database. On SQLite `true` is 1 and `false` is 0.",
+        "The database itself says all this, too: in the table [schema_documentation](#schema_documentation), "
+        "with a JSON Schema for each column, and on PostgreSQL as comments (`\\d+ phases`). So `SELECT "
+        "description, example, json_schema FROM schema_documentation WHERE column_name = 'scope'` tells what "
+        "a scope is.",
+    )
+    yield from paragraph("## The log", "Made and changed by migrations (`eventstore/migrations/`).")
+    yield from table_entries(each for each in TABLES if each.name not in FOLLOWS)
+    yield from paragraph(
+        "## The tables that follow from the log",
+        "Written in the transaction that appends the events, and made anew from the log whenever their shape "
+        "is not the program's: at the start of a service, or by `runnotary rebuild`. They hold nothing that "
+        "the log does not.",
+    )
+    yield from table_entries(each for each in TABLES if each.name in FOLLOWS)
+
+
+def table_entries(several: Iterable[Table]) -> Iterator[str]:
+    """What there is to know of some tables."""
+    for each in several:
+        yield from paragraph(f"### {each.name}", each.comment or "")
+        yield from table(("Column", "Holds", "Meaning", "Example"), map(column_row, each.columns))
+
+
+def column_row(column: Column[Any]) -> Sequence[str]:
+    """A row for a column."""
+    kind = "primary key; " if column.primary_key else "unique; " if column.unique else ""
+    example = documentation.example(column) or ""
+    shown = code(example if len(example) <= LONG else f"{example[:LONG]}…")
+    return code(column.name), f"{kind}{column_kind(column)}", column.comment or "", shown
+
+
+def column_kind(column: Column[Any]) -> str:
+    """What a column holds, in words."""
+    told = documentation.schema(column)
+    parts = told.get("$defs", {})
+    null = " or null" if column.nullable else ""
+    if "contentSchema" in told:
+        return f"JSON{null}"
+    if column.info.get("holds") is EventType:
+        return f"[event type](events.md){null}"
+    return f"{kind_of(told, parts)}{null}"
+
+
 # --- the command ---
 
 
@@ -719,6 +770,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "settings": settings,
     "http": http_page,
     "cli": cli,
+    "tables": tables,
 }
 
 

@@ -56,8 +56,10 @@ def changes_by_run(run: Run, event: RecordedEvent) -> dict[str, Any]:
         changes = {"state": state, "started_at": run.started_at or started_at, "completed_at": completed_at}
         changes["ended_by_implication"] = event.implied and state in DONE
     match event.type:
-        case "run.queued" | "run.bootstrapped" | "run.created" | "run.imported" | "run.quarantined":
+        case "run.queued" | "run.bootstrapped" | "run.created":
             changes |= described(data)
+        case "run.imported" | "run.quarantined":
+            changes |= described(data) | {"usage": run.usage.plus(said(data, "usage", dict) or {})}
         case "run.annotated":
             changes["annotations"] = (*run.annotations, annotation(event))
         case "run.usage_recorded":
@@ -114,6 +116,8 @@ def changes_by_phase(run: Run, event: RecordedEvent) -> dict[str, Any]:
     match event.type:
         case "phase.usage_recorded":
             changes["usage"] = run.usage.plus(event.data)
+        case "phase.imported" | "phase.quarantined":
+            changes["usage"] = run.usage.plus(said(event.data, "usage", dict) or {})
         case "phase.annotated":
             changes["annotations"] = (*run.annotations, annotation(event))
         case _:
@@ -133,9 +137,11 @@ def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
                 "scope": dict,
                 "max_attempts": int,
                 "attempt": int,
+                "revision": int,
             }
             told = {name: said(data, name, kind) for name, kind in kinds.items()}
             changes |= {name: value for name, value in told.items() if value is not None}
+            changes["usage"] = phase.usage.plus(said(data, "usage", dict) or {})
         case "phase.started":
             changes |= {
                 "attempt": event.attempt or phase.attempt + 1,

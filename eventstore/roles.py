@@ -11,6 +11,7 @@ GRANTS = {
     "seals": "SELECT, INSERT",
     "legal_moves": "SELECT",
     "alembic_version": "SELECT",
+    "schema_documentation": "SELECT",
     "refusals": "SELECT, INSERT, DELETE",
     "projections": "SELECT",
     "runs": "SELECT, INSERT, UPDATE",
@@ -18,6 +19,7 @@ GRANTS = {
     "run_labels": "SELECT, INSERT, DELETE",
     "annotations": "SELECT, INSERT",
     "approvals": "SELECT, INSERT, UPDATE",
+    "run_tags": "SELECT, INSERT",
 }
 """What the service does with each table. It never changes or deletes an event, and owns nothing."""
 

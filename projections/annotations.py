@@ -7,6 +7,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Column, Connection, Integer, Table, Text, select
 
+from domain.described import PHASE_ID, RUN_ID, TIME, described
+from domain.events.shared import Id, Label, Time
 from domain.run import Annotation, Run
 from projections.change import Change, Write
 from projections.tables import metadata
@@ -16,13 +18,16 @@ VERSION = 1
 TABLE = Table(
     "annotations",
     metadata,
-    Column("run_id", Text, primary_key=True),
-    Column("version", Integer, primary_key=True),
-    Column("phase_id", Text),
-    Column("text", Text, nullable=False),
-    Column("tags", Text, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("at", Text, nullable=False),
+    Column("run_id", Text, primary_key=True, **described("The run.", RUN_ID, holds=Id)),
+    Column("version", Integer, primary_key=True, **described("The version of the event that left it.", 7)),
+    Column("phase_id", Text, **described("The phase it is about; null: the run.", PHASE_ID, holds=Id)),
+    Column("text", Text, nullable=False, **described("The note.", "Completed by hand.")),
+    Column(
+        "tags", Text, nullable=False, **described("Words to find it by.", ["manual"], as_json=list[Label])
+    ),
+    Column("actor", Text, nullable=False, **described("Who wrote it.", "ann")),
+    Column("at", Text, nullable=False, **described("When it was recorded.", TIME, holds=Time)),
+    comment="The notes on runs and phases. They change neither a state nor any figure of failure.",
 )
 
 _INSERT = TABLE.insert()

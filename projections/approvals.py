@@ -1,11 +1,13 @@
 """Every request for approval, and what came of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, Table, Text, bindparam, select
 
+from domain.described import PHASE_ID, RUN_ID, TIME, described
+from domain.events.shared import Id, Time
 from domain.run import Approval, Run
 from domain.states import ApprovalStatus
 from domain.told import said
@@ -17,19 +19,29 @@ VERSION = 1
 TABLE = Table(
     "approvals",
     metadata,
-    Column("run_id", Text, primary_key=True),
-    Column("approval", Integer, primary_key=True),
-    Column("approval_id", BigInteger, nullable=False),
-    Column("phase_id", Text),
-    Column("context", Text),
-    Column("asked", Text, nullable=False),
-    Column("asked_by", Text, nullable=False),
-    Column("asked_at", Text, nullable=False),
-    Column("expires_at", Text),
-    Column("status", Text, nullable=False),
-    Column("answered_by", Text),
-    Column("answered_at", Text),
-    Column("reason", Text),
+    Column("run_id", Text, primary_key=True, **described("The run.", RUN_ID, holds=Id)),
+    Column("approval", Integer, primary_key=True, **described("The version of the event that asked.", 7)),
+    Column("approval_id", BigInteger, nullable=False, **described("Its position: the request's number.", 41)),
+    Column("phase_id", Text, **described("The phase it is about; null: the run.", PHASE_ID, holds=Id)),
+    Column("context", Text, **described("What it is about, in a word or a sentence.", "risky_decision")),
+    Column(
+        "asked",
+        Text,
+        nullable=False,
+        **described(
+            "What was asked at length.",
+            {"decision_info": {"risk_level": "high"}, "deletion_info": None, "patch_preview": None},
+            as_json=dict[Literal["decision_info", "deletion_info", "patch_preview"], Any],
+        ),
+    ),
+    Column("asked_by", Text, nullable=False, **described("Who asked.", "builder-7")),
+    Column("asked_at", Text, nullable=False, **described("When that was recorded.", TIME, holds=Time)),
+    Column("expires_at", Text, **described("Until when it waits; null: for ever.", TIME, holds=Time)),
+    Column("status", Text, nullable=False, **described("What came of it.", "granted", holds=ApprovalStatus)),
+    Column("answered_by", Text, **described("Who answered.", "cli:ann")),
+    Column("answered_at", Text, **described("When that was recorded.", TIME, holds=Time)),
+    Column("reason", Text, **described("Why so.", "the files are generated")),
+    comment="What executors asked people, and what these answered.",
 )
 Index(None, TABLE.c.approval_id)
 Index(None, TABLE.c.status, TABLE.c.expires_at)

@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy import Column, Index, Select, Table, Text, bindparam, select
 
+from domain.described import RUN_ID, described
+from domain.events.shared import Id, Label, Line
 from domain.run import Run
 from projections.change import Change, Write
 from projections.tables import metadata
@@ -14,9 +16,10 @@ VERSION = 1
 TABLE = Table(
     "run_labels",
     metadata,
-    Column("run_id", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("run_id", Text, primary_key=True, **described("The run.", RUN_ID, holds=Id)),
+    Column("name", Text, primary_key=True, **described("The name of a label.", "team", holds=Label)),
+    Column("value", Text, nullable=False, **described("Its value.", "core", holds=Line)),
+    comment="The labels of every run, to find runs by.",
 )
 Index(None, TABLE.c.name, TABLE.c.value)
 

@@ -1,12 +1,16 @@
 """Every phase as it stands."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, bindparam, func, select
 
+from domain.described import PHASE_ID, RUN_ID, TIME, described
+from domain.events.shared import Id, Time
 from domain.run import Phase, Run
+from domain.scope import PhaseScope
+from domain.states import PhaseState
 from projections.change import Change, Write
 from projections.tables import metadata
 
@@ -15,26 +19,46 @@ VERSION = 1
 TABLE = Table(
     "phases",
     metadata,
-    Column("run_id", Text, primary_key=True),
-    Column("phase_id", Text, primary_key=True),
-    Column("index", Integer, nullable=False),
-    Column("name", Text),
-    Column("tier_id", Text),
-    # Plain text: reading a state that this program does not know must not raise.
-    Column("state", Text),
-    Column("scope", Text),
-    Column("attempt", Integer, nullable=False),
-    Column("max_attempts", BigInteger, nullable=False),
-    Column("revision", Integer, nullable=False),
-    Column("executor", Text),
-    Column("tokens_used", BigInteger, nullable=False),
-    Column("ci_runs_used", BigInteger, nullable=False),
-    Column("minor_issues", BigInteger, nullable=False),
-    Column("major_issues", BigInteger, nullable=False),
-    Column("last_outcome", Text),
-    Column("started_at", Text),
-    Column("completed_at", Text),
-    Column("updated_at", Text, nullable=False),
+    Column("run_id", Text, primary_key=True, **described("The run.", RUN_ID, holds=Id)),
+    Column("phase_id", Text, primary_key=True, **described("Its id within the run.", PHASE_ID, holds=Id)),
+    Column("index", Integer, nullable=False, **described("Its number in the run, from 1.", 1)),
+    Column("name", Text, **described("For people.", "Build")),
+    Column("tier_id", Text, **described("The tier of the run that it belongs to.", "T1", holds=Id)),
+    Column(
+        "state", Text, **described("As it stands; null: it is quarantined.", "EXECUTING", holds=PhaseState)
+    ),
+    Column(
+        "scope",
+        Text,
+        **described(
+            "What it is to do, what it may touch, and when it is done.",
+            {"goal": "Make it compile", "deliverables": ["src/predictor.py"], "allowed_paths": ["src/"]},
+            as_json=PhaseScope,
+        ),
+    ),
+    Column("attempt", Integer, nullable=False, **described("The last attempt; 0 before the first.", 1)),
+    Column("max_attempts", BigInteger, nullable=False, **described("Attempts that it may have.", 5)),
+    Column(
+        "revision", Integer, nullable=False, **described("Times that it was requeued with a new plan.", 0)
+    ),
+    Column("executor", Text, **described("Who took it up last.", "builder-7")),
+    Column("tokens_used", BigInteger, nullable=False, **described("Tokens spent so far.", 41_000)),
+    Column("ci_runs_used", BigInteger, nullable=False, **described("Runs of CI so far.", 1)),
+    Column("minor_issues", BigInteger, nullable=False, **described("Minor issues so far.", 2)),
+    Column("major_issues", BigInteger, nullable=False, **described("Major issues so far.", 0)),
+    Column(
+        "last_outcome",
+        Text,
+        **described(
+            "How its last attempt ended.",
+            {"code": "CI_FAILED", "detail": "3 tests red"},
+            as_json=dict[Literal["code", "detail"], str | None],
+        ),
+    ),
+    Column("started_at", Text, **described("When its first attempt began.", TIME, holds=Time)),
+    Column("completed_at", Text, **described("When it came to the end it is at.", TIME, holds=Time)),
+    Column("updated_at", Text, nullable=False, **described("When its last event came.", TIME, holds=Time)),
+    comment="Every phase as it stands; run_id and phase_id together name it.",
 )
 
 USAGE = ("tokens_used", "ci_runs_used", "minor_issues", "major_issues")

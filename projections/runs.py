@@ -15,41 +15,76 @@ from sqlalchemy import (
     Text,
     bindparam,
     func,
-    or_,
     select,
 )
 
-from domain.run import Run
-from projections import labels
+from domain.described import HASH, RUN_ID, TIME, Hash, described
+from domain.events.shared import Id, RunConfig, Tier, Time
+from domain.run import DEFAULT_CONFIG, Run
+from domain.states import RunState, TierState
 from projections.change import Change, Write
 from projections.tables import metadata
 
-VERSION = 1
+VERSION = 2
+
+
+class TierHeld(Tier):
+    """A tier as the table holds it."""
+
+    state: TierState
+
 
 TABLE = Table(
     "runs",
     metadata,
-    Column("run_id", Text, primary_key=True),
+    Column("run_id", Text, primary_key=True, **described("The run.", RUN_ID, holds=Id)),
     # Plain text: reading a state that this program does not know must not raise.
-    Column("state", Text),
-    Column("version", Integer, nullable=False),
-    Column("position", BigInteger, nullable=False),
-    Column("goal", Text),
-    Column("config", Text, nullable=False),
-    Column("labels", Text, nullable=False),
-    Column("tiers", Text, nullable=False),
-    Column("tokens_used", BigInteger, nullable=False),
-    Column("ci_runs_used", BigInteger, nullable=False),
-    Column("minor_issues", BigInteger, nullable=False),
-    Column("major_issues", BigInteger, nullable=False),
-    Column("held", Boolean, nullable=False),
-    Column("preserved", Boolean, nullable=False),
-    Column("archived", Boolean, nullable=False),
-    Column("created_at", Text, nullable=False),
-    Column("updated_at", Text, nullable=False),
-    Column("started_at", Text),
-    Column("completed_at", Text),
-    Column("head_hash", Text, nullable=False),
+    Column(
+        "state",
+        Text,
+        **described("As it stands; null: it is quarantined.", "PHASE_EXECUTION", holds=RunState),
+    ),
+    Column("version", Integer, nullable=False, **described("The version of its last event.", 4)),
+    Column("position", BigInteger, nullable=False, **described("The position of its last event.", 17)),
+    Column("goal", Text, **described("What it is to reach.", "Predict output sizes")),
+    Column(
+        "config",
+        Text,
+        nullable=False,
+        **described("The limits and the profile it works under.", DEFAULT_CONFIG, as_json=RunConfig),
+    ),
+    Column(
+        "labels",
+        Text,
+        nullable=False,
+        **described("Its labels.", {"team": "core"}, as_json=dict[str, str]),
+    ),
+    Column(
+        "tiers",
+        Text,
+        nullable=False,
+        **described(
+            "Its tiers; the state of each is derived from its phases.",
+            [{"tier_id": "T1", "name": "Foundation", "state": "IN_PROGRESS"}],
+            as_json=list[TierHeld],
+        ),
+    ),
+    Column("tokens_used", BigInteger, nullable=False, **described("Tokens spent so far.", 41_000)),
+    Column("ci_runs_used", BigInteger, nullable=False, **described("Runs of CI so far.", 1)),
+    Column("minor_issues", BigInteger, nullable=False, **described("Minor issues so far.", 2)),
+    Column("major_issues", BigInteger, nullable=False, **described("Major issues so far.", 0)),
+    Column("held", Boolean, nullable=False, **described("Whether no phase starts.", example=False)),
+    Column("preserved", Boolean, nullable=False, **described("Whether it stays in sight.", example=False)),
+    Column("preserved_why", Text, **described("Why it stays in sight.", "the baseline of November")),
+    Column(
+        "archived", Boolean, nullable=False, **described("Whether it is out of default lists.", example=False)
+    ),
+    Column("created_at", Text, nullable=False, **described("When its first event came.", TIME, holds=Time)),
+    Column("updated_at", Text, nullable=False, **described("When its last event came.", TIME, holds=Time)),
+    Column("started_at", Text, **described("When it first executed.", TIME, holds=Time)),
+    Column("completed_at", Text, **described("When it came to the DONE_* state it is in.", TIME, holds=Time)),
+    Column("head_hash", Text, nullable=False, **described("The hash of its last event.", HASH, holds=Hash)),
+    comment="Every run as it stands.",
 )
 Index(None, TABLE.c.created_at, TABLE.c.run_id)
 Index(None, TABLE.c.state, TABLE.c.created_at)
@@ -95,6 +130,7 @@ def row(run: Run) -> dict[str, Any]:
         **run.usage.counts(),
         "held": run.held,
         "preserved": run.preserved,
+        "preserved_why": run.preserved_why,
         "archived": run.archived,
         "created_at": run.created_at,
         "updated_at": run.updated_at,
@@ -118,12 +154,6 @@ def get(connection: Connection, run_id: str) -> dict[str, Any] | None:
     return shown(dict(found)) if found is not None else None
 
 
-def count(connection: Connection) -> int:
-    """How many runs there are, without archived ones."""
-    query = select(func.count()).select_from(TABLE).where(TABLE.c.archived.is_(False))
-    return int(connection.execute(query).scalar_one())
-
-
 def newest(connection: Connection) -> Any:  # a column may hold anything
     """The greatest position of an event that the table has seen; None when it is empty."""
     return connection.execute(select(func.max(TABLE.c.position))).scalar_one()
@@ -133,41 +163,3 @@ def ids_starting_with(connection: Connection, text: str, limit: int | None = Non
     """Ids of runs that start with this text; at most the newest `limit`."""
     query = select(TABLE.c.run_id).where(TABLE.c.run_id.startswith(text, autoescape=True))
     return set(connection.execute(query.order_by(TABLE.c.created_at.desc()).limit(limit)).scalars())
-
-
-def page(  # noqa: PLR0913  # the filters of the list, all named
-    connection: Connection,
-    *,
-    states: Sequence[str] = (),
-    labels_wanted: Sequence[tuple[str, str | None]] = (),
-    text: str | None = None,
-    archived: bool | None = False,
-    before: tuple[str, str] | None = None,
-    offset: int = 0,
-    limit: int,
-) -> list[dict[str, Any]]:
-    """At most `limit` runs, newest first, from before a (created_at, run_id), or from a place on.
-
-    `labels_wanted` are names and values, None standing for any value; all of them have to be there.
-    `text` is looked for in ids and goals. `archived` None means both.
-    """
-    query = select(TABLE).order_by(TABLE.c.created_at.desc(), TABLE.c.run_id.desc()).limit(limit)
-    query = query.offset(offset)
-    if states:
-        query = query.where(TABLE.c.state.in_(states))
-    if archived is not None:
-        query = query.where(TABLE.c.archived.is_(archived))
-    if text:
-        query = query.where(
-            or_(
-                TABLE.c.run_id.icontains(text, autoescape=True), TABLE.c.goal.icontains(text, autoescape=True)
-            )
-        )
-    for name, value in labels_wanted:
-        query = query.where(TABLE.c.run_id.in_(labels.runs_with(name, value)))
-    if before is not None:
-        at, run_id = before
-        query = query.where(
-            or_(TABLE.c.created_at < at, (TABLE.c.created_at == at) & (TABLE.c.run_id < run_id))
-        )
-    return [shown(dict(row)) for row in connection.execute(query).mappings()]

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Column, Integer, MetaData, Table, Text
 
+from domain.described import described
 from domain.run import Run
 
 metadata = MetaData(
@@ -15,8 +16,9 @@ metadata = MetaData(
 VERSIONS = Table(
     "projections",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("version", Integer, nullable=False),
+    Column("name", Text, primary_key=True, **described("The table.", "runs")),
+    Column("version", Integer, nullable=False, **described("The shape that it has.", 1)),
+    comment="Which tables that follow from the log there are, and in which shape.",
 )
 """The shape of each table. Another than the program's means: rebuild."""
 

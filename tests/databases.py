@@ -36,6 +36,7 @@ SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM (
     UNION SELECT concat('index ', indexdef) FROM pg_indexes WHERE schemaname = 'public'
     UNION SELECT concat('move ', m) FROM legal_moves m
     UNION SELECT concat('projection ', p) FROM projections p
+    UNION SELECT concat('said ', d) FROM schema_documentation d
     UNION SELECT concat('revision ', r) FROM alembic_version r
     UNION SELECT concat('setting ', setconfig) FROM pg_db_role_setting
         JOIN pg_database d ON d.oid = setdatabase WHERE datname = current_database()
@@ -47,7 +48,7 @@ DO $$ DECLARE each record; BEGIN
         EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', each.of, each.tgname);
     END LOOP;
     FOR each IN SELECT tablename FROM pg_tables WHERE schemaname = 'public'
-        AND tablename NOT IN ('legal_moves', 'projections', 'alembic_version') LOOP
+        AND tablename NOT IN ('legal_moves', 'projections', 'alembic_version', 'schema_documentation') LOOP
         EXECUTE format('DELETE FROM %I', each.tablename);
     END LOOP;
     FOR each IN SELECT tgrelid::regclass AS of, tgname FROM pg_trigger WHERE NOT tgisinternal LOOP

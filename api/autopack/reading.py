@@ -10,7 +10,8 @@ from api.commands import Command, Outcome
 from api.ledger import Ledger
 from domain.times import moment
 from eventstore import store
-from projections import phases, runs
+from projections import finding, phases, runs
+from projections.finding import Wanted
 
 RUNS_MAX = 100
 PHASES_MAX = 100
@@ -51,9 +52,9 @@ def run_list(ledger: Ledger, limit: int, offset: int) -> dict[str, Any]:
     """A page of the runs, newest first. A page too large is cut down, as it was there."""
     limit, offset = max(1, min(limit, RUNS_MAX)), max(0, min(offset, OFFSET_MAX))
     with ledger.reading() as connection:
-        found = runs.page(connection, limit=limit, offset=offset)
+        found = finding.page(connection, Wanted(), limit=limit, offset=offset)
         of_runs = phases.of_runs(connection, [each["run_id"] for each in found])
-        total = runs.count(connection)
+        total = finding.count(connection, Wanted())
     shown = [views.summary(each, of_runs[each["run_id"]]) for each in found]
     return {"runs": shown, "total": total, "limit": limit, "offset": offset}
 

@@ -1,6 +1,7 @@
 """The `runnotary` command, one file a group of commands."""
 
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from io import TextIOWrapper
 from typing import Annotated
@@ -13,6 +14,7 @@ from api.cli import (
     carrying,
     demo,
     history,
+    keeping,
     machine,
     reading,
     recording,
@@ -31,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for command in (
+COMMANDS: tuple[Callable[..., None], ...] = (
     serving.serve,
     demo.demo,
     writing.create,
@@ -45,6 +47,9 @@ for command in (
     history.blame,
     history.bisect,
     writing.propose,
+    keeping.annotate,
+    keeping.label,
+    *keeping.MARKING,
     reading.refusals,
     seals.seals,
     replay.verify,
@@ -55,7 +60,8 @@ for command in (
     carrying.export,
     carrying.restore,
     upkeep.doctor,
-):
+)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(approvals.approvals, name="approvals")
 app.add_typer(upkeep.db, name="db")

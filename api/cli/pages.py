@@ -41,6 +41,8 @@ def run_page(run: Json) -> Iterator[RenderableType]:
     """A run as it stands, with its phases and notes."""
     usage, config = run["usage"], run["config"]
     marks = [mark for mark in ("held", "preserved", "archived") if run[mark]]
+    if run["preserved_why"]:
+        marks[marks.index("preserved")] += f" ({run['preserved_why']})"
     facts = [
         ("run", run["run_id"]),
         ("state", state_of(run)),
@@ -61,8 +63,17 @@ def run_page(run: Json) -> Iterator[RenderableType]:
     if run["annotations"]:
         yield Text()
         yield table(
-            ("note", "by", "at"),
-            ((note["text"], note["actor"], seconds(note["at"])) for note in run["annotations"]),
+            ("note", "on", "tags", "by", "at (UTC)"),
+            (
+                (
+                    note["text"],
+                    note["phase_id"] or "the run",
+                    ", ".join(note["tags"]),
+                    note["actor"],
+                    seconds(note["at"]),
+                )
+                for note in run["annotations"]
+            ),
         )
 
 

@@ -21,6 +21,8 @@ from api.cli.options import (
 from api.cli.output import note, say, say_json
 from api.cli.timeline import timeline
 
+Mark = Literal["false", "true", "any"]
+
 
 def runs(
     state: Annotated[list[str] | None, typer.Option(help="In this state; may be repeated.")] = None,
@@ -30,9 +32,12 @@ def runs(
     q: Annotated[
         str | None, typer.Option(metavar="TEXT", help="With this in the run_id or the goal.")
     ] = None,
-    archived: Annotated[
-        Literal["false", "true", "any"], typer.Option(help="Whether archived runs are listed.")
-    ] = "false",
+    tag: Annotated[list[str] | None, typer.Option(help="With this tag on a note; may be repeated.")] = None,
+    archived: Annotated[Mark, typer.Option(help="Whether archived runs are listed.")] = "false",
+    preserved: Annotated[Mark, typer.Option(help="Whether they are preserved.")] = "any",
+    held: Annotated[Mark, typer.Option(help="Whether they are held.")] = "any",
+    annotated: Annotated[Mark, typer.Option(help="Whether they or their phases have a note.")] = "any",
+    quarantined: Annotated[Mark, typer.Option(help="Whether they wait without a state.")] = "any",
     cursor: Annotated[str | None, typer.Option(help="next_cursor of the page before.")] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
@@ -40,15 +45,17 @@ def runs(
     database: Database = None,
 ) -> None:
     """List runs, newest first."""
-    wanted = {"state": state, "label": label, "q": q, "archived": archived, "cursor": cursor, "limit": limit}
+    marks = {"preserved": preserved, "held": held, "annotated": annotated, "quarantined": quarantined}
+    marks = {name: mark for name, mark in marks.items() if mark != "any"}
+    chosen = {"state": state, "label": label, "tag": tag, "q": q, "cursor": cursor, **marks}
     with service(server, database) as at:
-        answer = at.get("/v1/runs", **wanted)
+        answer = at.get("/v1/runs", **chosen, archived=archived, limit=limit)
     if as_json:
         say_json(answer.content)
         return
     page = answer.json()
     if not page["items"]:
-        note("No such runs." if any((state, label, q, cursor)) else "No runs.")
+        note("No such runs." if any(chosen.values()) else "No runs.")
         return
     say(pages.run_list(page["items"]))
     if page["next_cursor"]:

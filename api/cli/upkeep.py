@@ -17,11 +17,11 @@ db = typer.Typer(help="Look after the database itself.", no_args_is_help=True, r
 
 def doctor(as_json: AsJson = False, database: Database = None) -> None:
     """Examine the database, and say what to do. Exits with 1 where something is wrong."""
-    from api.checks import examine
+    from api.checks import advise, examine
     from api.cli.database import engine_for
 
     with engine_for(database) as engine:
-        checks = list(examine(engine))
+        checks = [*examine(engine), *advise(engine)]
     if as_json:
         say_json(json.dumps({"items": [asdict(check) for check in checks]}).encode())
     else:

@@ -43,11 +43,11 @@ def create(
     say_json(answer.content) if as_json else say(*pages.run_page(answer.json()))
 
 
-def label_given(text: str) -> tuple[str, str]:
+def label_given(text: str, hint: str = "--label") -> tuple[str, str]:
     """A label, as it is written on a command line."""
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise typer.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--label")
+        raise typer.BadParameter(f"{text!r} is not NAME=VALUE", param_hint=hint)
     return name, value
 
 
@@ -84,7 +84,14 @@ def propose(
             "expected_version": expect,
         }
         body = {name: value for name, value in body.items() if value is not None}
-        answer = at.post(f"/v1/runs/{run}/events", body, asked_by(actor, key))
+        record(at, run, body, asked_by(actor, key), as_json=as_json)
+
+
+def record(
+    at: Service, run: str, body: Mapping[str, Any], headers: Mapping[str, str], *, as_json: bool
+) -> None:
+    """Have an event recorded, and print what came of it."""
+    answer = at.post(f"/v1/runs/{run}/events", body, headers)
     if as_json:
         say_json(answer.content)
     else:

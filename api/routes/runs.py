@@ -36,7 +36,9 @@ router = APIRouter(prefix="/v1/runs", tags=["runs"])
 NO_NUL = r"^[^\x00]*$"
 """PostgreSQL cannot even compare with one."""
 
-ARCHIVED = {"false": False, "true": True, "any": None}
+Mark = Literal["false", "true", "any"]
+MARKS: dict[Mark, bool | None] = {"false": False, "true": True, "any": None}
+Words = Annotated[str, Field(pattern=NO_NUL)]
 ADDING = (PhaseExists, TooManyPhases, UnknownTier)
 
 
@@ -44,15 +46,22 @@ class RunsWanted(Paged):
     """Which runs."""
 
     state: list[str] = Field(default_factory=list, max_length=20, description="In one of these states.")
-    label: list[Annotated[str, Field(pattern=NO_NUL)]] = Field(
+    label: list[Words] = Field(
         default_factory=list, max_length=20, description="With all of these labels, as name or name=value."
+    )
+    tag: list[Words] = Field(
+        default_factory=list,
+        max_length=20,
+        description="With all of these tags on notes, be they on the run or on its phases.",
     )
     q: str | None = Field(
         None, max_length=200, pattern=NO_NUL, description="With this in the run_id or the goal."
     )
-    archived: Literal["false", "true", "any"] = Field(
-        "false", description="Whether archived runs are listed."
-    )
+    archived: Mark = Field("false", description="Whether archived runs are listed.")
+    preserved: Mark = Field("any", description="Whether they are preserved.")
+    held: Mark = Field("any", description="Whether they are held.")
+    annotated: Mark = Field("any", description="Whether there is a note on the run or on a phase of it.")
+    quarantined: Mark = Field("any", description="Whether the run itself waits without a state.")
 
 
 @router.post(
@@ -85,9 +94,14 @@ def list_runs(request: Request, wanted: Annotated[RunsWanted, Query()]) -> Respo
             raise UnknownState(state, known, get_close_matches(state.upper(), known, n=2))
     items = ledger.runs(
         states=wanted.state,
-        labels_wanted=[label_wanted(each) for each in wanted.label],
+        labels=[label_wanted(each) for each in wanted.label],
+        tags=wanted.tag,
         text=wanted.q,
-        archived=ARCHIVED[wanted.archived],
+        archived=MARKS[wanted.archived],
+        preserved=MARKS[wanted.preserved],
+        held=MARKS[wanted.held],
+        annotated=MARKS[wanted.annotated],
+        quarantined=MARKS[wanted.quarantined],
         before=tuple(place_of(wanted.cursor, (str, str))) if wanted.cursor else None,
         limit=wanted.limit + 1,
     )

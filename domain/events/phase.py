@@ -16,6 +16,7 @@ from domain.events.shared import (
     Text,
     Usage,
 )
+from domain.events.taken_over import TakenOver
 from domain.states import PhaseState
 
 
@@ -123,16 +124,26 @@ class PhaseResultRecorded(Result):
     result: dict[str, Any] = Field(description="As the executor gave it.")
 
 
-class PhaseImported(PhaseDescription):
+class PhaseTakenOver(TakenOver, PhaseDescription):
+    """A phase that was found elsewhere."""
+
+    # What was written before anybody looked need not have the documented shape.
+    scope: dict[str, Any] | None = Field(  # type: ignore[assignment]
+        None,
+        description="What the phase is about, as it was found. What was no JSON is text under "
+        "`_legacy_text`, what was no object a value under `_legacy_value`.",
+    )
+    attempt: Count = Field(0, description="Attempts that were made elsewhere.")
+    revision: Count = Field(0, description="Revisions of its plan that were made elsewhere.")
+
+
+class PhaseImported(PhaseTakenOver):
     """The phase was taken over from elsewhere in this state, outside the moves."""
 
     type: ClassVar[str] = "phase.imported"
     example: ClassVar[dict[str, Any]] = {"state": "COMPLETE"}
 
     state: PhaseState = Field(strict=False)
-    attempt: Count = Field(0, description="Attempts that were made elsewhere.")
-    legacy: dict[str, Any] | None = Field(None, description="The row as it was found.")
-    findings: list[dict[str, Any]] | None = Field(None, description="What was odd about it.")
 
 
 class PhaseRepaired(Event):
@@ -146,10 +157,7 @@ class PhaseRepaired(Event):
     repair: dict[str, Any] | None = Field(None, description="The approved proposal behind it.")
 
 
-class PhaseQuarantined(PhaseDescription):
+class PhaseQuarantined(PhaseTakenOver):
     """The phase was found with a state that nobody knows. It waits, without a state, for a repair."""
 
     type: ClassVar[str] = "phase.quarantined"
-
-    legacy: dict[str, Any] | None = Field(None, description="The row as it was found.")
-    findings: list[dict[str, Any]] | None = Field(None, description="What was odd about it.")

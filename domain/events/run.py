@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from domain.events.shared import Event, Filled, Id, Label, Line, Note, Opening, Positive, Text, Time, Usage
+from domain.events.taken_over import TakenOver
 from domain.states import RunState
 
 
@@ -208,15 +209,19 @@ class RunApprovalExpired(Answer):
     type: ClassVar[str] = "run.approval_expired"
 
 
-class RunImported(Opening):
+class RunTakenOver(TakenOver, Opening):
+    """A run that was found elsewhere."""
+
+    legacy_tiers: list[dict[str, Any]] | None = Field(None, description="The rows of its tiers.")
+
+
+class RunImported(RunTakenOver):
     """The run was taken over from elsewhere in this state, outside the moves."""
 
     type: ClassVar[str] = "run.imported"
     example: ClassVar[dict[str, Any]] = {"state": "DONE_SUCCESS"}
 
     state: RunState = Field(strict=False)
-    legacy: dict[str, Any] | None = Field(None, description="The row as it was found.")
-    findings: list[dict[str, Any]] | None = Field(None, description="What was odd about it.")
 
 
 class RunRepaired(Event):
@@ -230,10 +235,7 @@ class RunRepaired(Event):
     repair: dict[str, Any] | None = Field(None, description="The approved proposal behind it.")
 
 
-class RunQuarantined(Opening):
+class RunQuarantined(RunTakenOver):
     """The run was found with a state that nobody knows. It waits, without a state, for a repair."""
 
     type: ClassVar[str] = "run.quarantined"
-
-    legacy: dict[str, Any] | None = Field(None, description="The row as it was found.")
-    findings: list[dict[str, Any]] | None = Field(None, description="What was odd about it.")

@@ -89,13 +89,17 @@ class Note(Event):
     tags: list[Label] = Field(default_factory=list, max_length=64)
 
 
-class Usage(Event):
-    """What was spent, as increments."""
+class Spent(Model):
+    """What was spent."""
 
     tokens_used: Count = 0
     ci_runs_used: Count = 0
     minor_issues: Count = 0
     major_issues: Count = 0
+
+
+class Usage(Spent, Event):
+    """What was spent, as increments."""
 
 
 class PhaseDescription(Event):

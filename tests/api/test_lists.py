@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from api.commands import NOBODY, by_service
+from domain.envelopes import Proposal
+from domain.events import EVENTS
 from domain.states import RunState
 from tests.api.client import Client, next_path, refused, unused
 
@@ -164,14 +167,55 @@ def test_a_cursor_that_is_none_is_refused(client: Client, path: str, cursor: str
         assert refused(answer, 422, "invalid-parameter")["errors"][0]["name"] == "cursor"
 
 
-@pytest.mark.parametrize("archived", ["yes", "", "TRUE", "1"])
-def test_archived_is_one_of_three_words(client: Client, archived: str) -> None:
-    """The filter of archived runs is true, false or any."""
-    answer = client.get("/v1/runs", params={"archived": archived})
-    assert refused(answer, 422, "invalid-parameter")["errors"][0]["name"] == "archived"
+@pytest.mark.parametrize(
+    ("mark", "event", "data"),
+    [
+        ("held", "run.held", {}),
+        ("preserved", "run.preserved", {"reason": "the baseline"}),
+        ("annotated", "run.annotated", {"text": "done by hand"}),
+    ],
+)
+def test_runs_are_found_by_their_marks(client: Client, mark: str, event: str, data: Any) -> None:
+    """Those that have a mark, those that have not, or both, as is also listed where nothing is said."""
+    name, (one, other) = labelled(client, {}, {})
+    client.record(one, event, data=data)
+    assert listed(client, **{"label": name, mark: "true"}) == [one]
+    assert listed(client, **{"label": name, mark: "false"}) == [other]
+    assert listed(client, **{"label": name, mark: "any"}) == listed(client, label=name) == [other, one]
 
 
-@pytest.mark.parametrize("asked", [{"q": "\x00"}, {"label": "\x00"}, {"label": "a=\x00"}])
+def test_runs_without_a_state_are_found(client: Client) -> None:
+    """Quarantined runs are listed among the others, by themselves, or not."""
+    name, (run_id,) = labelled(client, {})
+    quarantined = EVENTS["run.quarantined"](labels={name: "x"})  # type: ignore[call-arg]  # an opening event
+    lost = Proposal(run_id=unused(), event=quarantined)
+    client.ledger.committer.commit(by_service(lost.run_id, [lost], NOBODY))
+    assert listed(client, label=name) == [lost.run_id, run_id]
+    assert listed(client, label=name, quarantined="true") == [lost.run_id]
+    assert listed(client, label=name, quarantined="false") == [run_id]
+
+
+def test_runs_are_found_by_the_tags_of_their_notes(client: Client) -> None:
+    """A tag is on a note of the run or of one of its phases; several have all to be there."""
+    name, (one, other) = labelled(client, {"phases": [{"phase_id": "p1"}]}, {})
+    client.record(one, "phase.annotated", phase_id="p1", data={"text": "x", "tags": ["manual"]})
+    client.record(one, "run.annotated", data={"text": "x", "tags": ["build-132", "manual"]})
+    client.record(other, "run.annotated", data={"text": "manual", "tags": ["by hand"]})
+    assert listed(client, label=name, tag="manual") == [one]
+    assert listed(client, label=name, tag=["manual", "build-132"]) == [one]
+    assert listed(client, label=name, tag=["manual", "by hand"]) == []
+    assert listed(client, label=name, tag="by hand") == [other]
+
+
+@pytest.mark.parametrize("mark", ["archived", "held", "preserved", "annotated", "quarantined"])
+@pytest.mark.parametrize("word", ["yes", "", "TRUE", "1"])
+def test_a_mark_is_asked_for_in_one_of_three_words(client: Client, mark: str, word: str) -> None:
+    """The filter of a mark is true, false or any."""
+    answer = client.get("/v1/runs", params={mark: word})
+    assert refused(answer, 422, "invalid-parameter")["errors"][0]["name"] == mark
+
+
+@pytest.mark.parametrize("asked", [{"q": "\x00"}, {"label": "\x00"}, {"label": "a=\x00"}, {"tag": "\x00"}])
 def test_a_nul_is_looked_for_nowhere(client: Client, asked: dict[str, str]) -> None:
     """PostgreSQL cannot even compare with one: it is refused before."""
     refused(client.get("/v1/runs", params=asked), 422, "invalid-parameter")

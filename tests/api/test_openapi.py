@@ -26,7 +26,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 EXAMPLES = 25
 """Made-up calls of each kind. More find no more, and take their time."""
 
-KNOWN = {
+KNOWN: dict[str, Any] = {
     "run_id": "nightly-42",
     "phase_id": "phase1-build",
     "approval_id": 4,
@@ -177,7 +177,8 @@ OPERATIONS = [
     "create_run", "list_runs", "get_run", "add_phase", "get_phase", "get_moves", "propose_event",
     "propose_events", "list_run_events", "read_log", "list_run_refusals", "list_refusals", "list_seals",
     "get_machines", "get_diagram", "get_machine", "list_schemas", "get_schema", "list_projections", "rebuild",
-    "list_approvals", "get_approval", "verify", "audit", "dry_run", "get_diff", "get_blame", "get_bisect", "export", "livez", "readyz",
+    "list_approvals", "get_approval", "verify", "audit", "dry_run", "get_diff", "get_blame", "get_bisect",
+    "export", "livez", "readyz",
 ]  # fmt: skip
 
 

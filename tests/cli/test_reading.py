@@ -92,7 +92,7 @@ def test_show_tells_state_phases_and_notes(runnotary: Any) -> None:
         "labels   team=core",
     ]
     assert "phase1-build        QUEUED  0 of 5        0" in lines
-    assert lines[-1].split()[:4] == ["watch", "the", "disk", "cli:ada"]
+    assert lines[-1].split()[:6] == ["watch", "the", "disk", "the", "run", "cli:ada"]
 
 
 def test_the_log_tells_what_changed_and_who_did_it(runnotary: Any) -> None:

@@ -22,7 +22,8 @@ from domain.run import Run
 from eventstore import chain, store
 from eventstore.database import open_engine, reading
 from eventstore.seals import Comparison, flaws_of
-from projections import annotations, phases, runs
+from projections import annotations, finding, phases, runs
+from projections.finding import Wanted
 
 T = TypeVar("T")
 
@@ -161,7 +162,7 @@ def assert_sound(database_url: str) -> list[dict[str, Any]]:
                     phases.shown(phases.row(run_id, phase)) for phase in run.phases.values()
                 ]
                 assert len(annotations.of_run(connection, run_id)) == len(run.annotations)
-            there = runs.page(connection, archived=None, limit=len(folded) + 1)
+            there = finding.page(connection, Wanted(archived=None), limit=len(folded) + 1)
             assert {run["run_id"] for run in there} == folded.keys()
     finally:
         engine.dispose()

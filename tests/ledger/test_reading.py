@@ -196,15 +196,15 @@ def test_runs_are_found_by_what_they_are(ledger: Ledger) -> None:
     assert len(ids(ledger, archived=None)) == 7
     assert ids(ledger, states=["PHASE_EXECUTION", "DONE_FAILED_ENVIRONMENT"]) == ["r4", "r2"]
     assert ids(ledger, states=["READY"]) == []
-    assert ids(ledger, labels_wanted=[("team", "core")]) == ["r6", "r4", "r3", "r2", "r0"]
-    assert ids(ledger, labels_wanted=[("team", "web"), ("odd", None)], archived=None) == ["r5", "r1"]
-    assert ids(ledger, labels_wanted=[("odd", None)]) == ["r5"]
-    assert ids(ledger, labels_wanted=[("odd", "no")]) == []
+    assert ids(ledger, labels=[("team", "core")]) == ["r6", "r4", "r3", "r2", "r0"]
+    assert ids(ledger, labels=[("team", "web"), ("odd", None)], archived=None) == ["r5", "r1"]
+    assert ids(ledger, labels=[("odd", None)]) == ["r5"]
+    assert ids(ledger, labels=[("odd", "no")]) == []
     assert ids(ledger, text="GOAL 100% OF_3") == ["r3"]
     assert ids(ledger, text="R2") == ["r2"]
     assert ids(ledger, text="of%3") == []
     assert ids(ledger, text="100_") == []
-    assert ids(ledger, text="Größe", labels_wanted=[("team", "web")], states=["RUN_CREATED"]) == ["r5"]
+    assert ids(ledger, text="Größe", labels=[("team", "web")], states=["RUN_CREATED"]) == ["r5"]
 
 
 def test_runs_are_read_page_by_page(ledger: Ledger, many: list[str]) -> None:

@@ -16,7 +16,8 @@ from domain.evolve import fold
 from domain.run import Run
 from eventstore import store
 from eventstore.database import lock_writers, reading
-from projections import Change, annotations, labels, phases, runs
+from projections import Change, annotations, finding, labels, phases, runs, tags
+from projections.finding import Wanted
 from tests.databases import Digest
 from tests.runs import PhaseInState, Record, RunInState, Sealed, Step
 
@@ -194,7 +195,8 @@ def test_what_a_newer_program_recorded_can_be_read(
         assert run is not None
         assert (run["state"], run["version"]) == ("READY", 2)
         assert [phase["state"] for phase in phases.of_run(connection, "future")] == ["PAUSED"]
-        assert [found["run_id"] for found in runs.page(connection, states=["READY"], limit=5)] == ["future"]
+        ready = finding.page(connection, Wanted(states=["READY"]), limit=5)
+        assert [found["run_id"] for found in ready] == ["future"]
         assert store.read_run(connection, "future") == from_the_future
 
 
@@ -215,5 +217,6 @@ def test_the_tables_know_their_own_shape(engine: Engine) -> None:
 
 def test_every_projection_is_listed() -> None:
     """A module that is forgotten would never be written, nor rebuilt."""
-    assert {each.TABLE.name for each in projections.ALL} == {"runs", "phases", "run_labels", "annotations"}
-    assert set(projections.ALL) == {runs, phases, labels, annotations}
+    names = {"runs", "phases", "run_labels", "annotations", "run_tags"}
+    assert {each.TABLE.name for each in projections.ALL} == names
+    assert set(projections.ALL) == {runs, phases, labels, annotations, tags}

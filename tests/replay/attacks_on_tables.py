@@ -1,9 +1,7 @@
 """What whoever gets past the guards may do to the tables that are made from a log, the log being right."""
 
-from tests.replay.attacks import ATTACKS, RUN, attack, kind
+from tests.replay.attacks import RUN, attack, kind
 from tests.replay.logs import Log
-
-__all__ = ["ATTACKS"]
 
 
 @attack("table-differs")

@@ -71,7 +71,7 @@ def test_everybody_goes_on_with_a_ledger(
                 if step % 8 == 7:
                     other.create_run({"run_id": f"{run_id}-{step}", "labels": {"of": run_id}})
                     assert other.run(f"{run_id}-{step}")["version"] == 1
-                    assert len(mine.runs(labels_wanted=[("of", run_id)], limit=9)) == step // 8 + 1
+                    assert len(mine.runs(labels=[("of", run_id)], limit=9)) == step // 8 + 1
                 note = {"type": "phase.annotated", "phase_id": "p1", "data": {"text": str(step)}}
                 version = mine.propose(run_id, note)[0].run.version
                 told[run_id] = version

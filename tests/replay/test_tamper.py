@@ -8,7 +8,7 @@ from api.replay.report import Report
 from domain.envelopes import RecordedEvent
 from eventstore.seals import Entry, Seal, seal
 from tests.replay.attacks import Attack, attacked
-from tests.replay.attacks_on_tables import ATTACKS
+from tests.replay.every_attack import ATTACKS
 from tests.replay.logs import Log
 
 STRETCH = 40

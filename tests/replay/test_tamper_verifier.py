@@ -9,7 +9,7 @@ import pytest
 
 from tests.docs.pages import DOCS, blocks
 from tests.replay.attacks import Attack, attacked
-from tests.replay.attacks_on_tables import ATTACKS
+from tests.replay.every_attack import ATTACKS
 from tests.replay.logs import Log
 
 OF_CHAIN = {"version-missing", "chain-broken", "content-changed", "out-of-order"}
