@@ -56,7 +56,7 @@ def verify(
     server: Server = None,
     database: Database = None,
 ) -> None:
-    """Prove that the log and the tables made from it are right. Exits with 1 where not.
+    """Prove that the log and the tables of it are right. Exits with 1 where not.
 
     Without --server it reads the database itself and changes nothing, also where nothing can be written.
     """
@@ -82,7 +82,7 @@ def rebuild(
     server: Server = None,
     database: Database = None,
 ) -> None:
-    """Make the tables anew from the log, while the service goes on. Exits with 1 where it is not right."""
+    """Make the tables anew from the log. The service goes on meanwhile. Exits with 1 where it is wrong."""
     with steps("/v1/projections/rebuild", {"projection": projection}, server, database) as told:
         report = watched(told)
     tell_report(report, "replayed", as_json=as_json)

@@ -28,7 +28,7 @@ def seals(
     server: Server = None,
     database: Database = None,
 ) -> None:
-    """List the seals over the log, or keep a copy of all of them.
+    """List the seals over the log, or keep a copy of them.
 
     A copy that is kept where nobody who can change the database can change it too shows whether the log is
     what it was. Exits with 1 where FILE holds other seals than the database, and leaves FILE as it is.
