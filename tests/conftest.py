@@ -12,7 +12,7 @@ from api import logs
 
 pytest_plugins = ["tests.databases", "tests.ledgers", "tests.runs", "tests.histories", "tests.carried"]
 
-OURS = ("RUNNOTARY_TEST_POSTGRES", "RUNNOTARY_REQUIRE_POSTGRES", "RUNNOTARY_TEST_PM4PY")
+OURS = ("RUNNOTARY_TEST_POSTGRES", "RUNNOTARY_REQUIRE_POSTGRES", "RUNNOTARY_TEST_PM4PY", "RUNNOTARY_SHARED")
 
 hypothesis.settings.register_profile("runnotary", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("runnotary")

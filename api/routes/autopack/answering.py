@@ -18,7 +18,8 @@ async def recorded(request: Request, command: Command) -> Outcome:
 
 def events_of(outcome: Outcome) -> list[dict[str, Any]]:
     """What a call led to, as its answer tells it."""
-    return views.recorded([event for each in outcome for event in (*each.implied, each.event)])
+    events = {event.position: event for each in outcome for event in (*each.implied, each.event)}
+    return views.recorded([events[position] for position in sorted(events)])
 
 
 def answered(told: dict[str, Any], outcome: Outcome, status: int = 200) -> Response:
