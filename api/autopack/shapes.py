@@ -186,7 +186,7 @@ class RunShown(BaseModel):
     )
 
 
-class RunSummary(BaseModel):
+class RunBrief(BaseModel):
     """A run in a list."""
 
     id: str
@@ -202,7 +202,7 @@ class RunSummary(BaseModel):
 class RunPage(BaseModel):
     """Runs, newest first."""
 
-    runs: list[RunSummary]
+    runs: list[RunBrief]
     total: int
     limit: int
     offset: int

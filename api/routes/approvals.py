@@ -1,6 +1,6 @@
 """Requests for approval. They are made, granted and denied by events of their run."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
@@ -12,7 +12,6 @@ from api.routes.documents import answers
 from api.shapes_of_approvals import ApprovalList, ApprovalShown
 from domain.naming import valid_ids
 from domain.refusals import ApprovalNotFound
-from domain.states import ApprovalStatus
 
 router = APIRouter(prefix="/v1/approvals", tags=["approvals"])
 
@@ -20,7 +19,9 @@ router = APIRouter(prefix="/v1/approvals", tags=["approvals"])
 class ApprovalsWanted(Paged):
     """Which requests."""
 
-    status: ApprovalStatus | None = Field(None, description="Only those of which this came.")
+    status: Literal["pending", "granted", "denied", "expired"] | None = Field(
+        None, description="Only those of which this came."
+    )
     run_id: str | None = Field(None, description="Only those of this run.")
 
 

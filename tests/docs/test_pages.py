@@ -30,6 +30,7 @@ BY_ITSELF = (
     "how-to/use-from-python",
     "how-to/prove-the-record",
     "how-to/rebuild-the-tables",
+    "how-to/connect-an-existing-executor",
 )
 ELSEWHERE = ("how-to/run-on-postgresql", "how-to/back-up-and-restore", "how-to/keep-seals-outside")
 SERVED = ("how-to/follow-the-log", "how-to/rebuild-the-tables")
