@@ -60,7 +60,7 @@ requirements: STEPS := 3
 requirements: $(VENV)/.dev  ## pin what pyproject.toml asks for; UPGRADE=1 takes the newest versions
 	$(call step,3,requirements: uv pip compile)
 	@$(COMPILE) -o requirements/run.txt
-	@$(COMPILE) --extra dev --constraint requirements/run.txt -o requirements/dev.txt
+	@$(COMPILE) client/pyproject.toml --extra dev --constraint requirements/run.txt -o requirements/dev.txt
 
 clean:  ## remove what the other targets made, but no database
 	@rm -rf $(VENV) build dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -79,8 +79,11 @@ $(VENV)/.made:
 	@$(PY) -m venv $(VENV)
 	@touch $@
 
+$(VENV)/.run: PROJECTS := -e .
+$(VENV)/.dev: PROJECTS := -e . -e client
+$(VENV)/.dev: client/pyproject.toml
 $(VENV)/.run $(VENV)/.dev: $(VENV)/.%: requirements/%.txt pyproject.toml | $(VENV)/.made
 	$(call step,2,packages: requirements/$*.txt (a minute the first time))
 	@$(PIP) install --require-hashes -r $<
-	@$(PIP) install --no-build-isolation --no-deps -e .
+	@$(PIP) install --no-build-isolation --no-deps $(PROJECTS)
 	@touch $@

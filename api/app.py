@@ -39,6 +39,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("runnotary"),
         lifespan=lifespan,
         redirect_slashes=False,
+        openapi_url=None,  # `api.routes.docs` has it, with an ETag
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,

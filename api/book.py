@@ -1,6 +1,6 @@
 """One transaction of the write path: look runs up, decide, seal, and write it all at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
@@ -15,9 +15,10 @@ from api.commands import Command, Outcome, Recorded
 from api.past import Past
 from domain.decide import decide, repeats
 from domain.envelopes import NewEvent, Origin, Proposal, RecordedEvent
+from domain.events.phase import PhaseStarted
 from domain.evolve import evolve, fold
 from domain.naming import run_id_for
-from domain.refusals import IdempotencyKeyReused, Refusal, RunExists
+from domain.refusals import IdempotencyKeyReused, LeaseTooLong, Refusal, RunExists
 from domain.run import Run
 from domain.times import stamp
 from domain.values import printable
@@ -38,9 +39,15 @@ class Book:
     """What a transaction has read and is about to write. Commits nothing."""
 
     def __init__(
-        self, connection: Connection, known: Mapping[str, Run], now: datetime, trusted: Tail | None
+        self,
+        connection: Connection,
+        known: Mapping[str, Run],
+        now: datetime,
+        trusted: Tail | None,
+        lease_seconds_max: int,
     ) -> None:
-        self._connection = connection
+        self.connection = connection
+        self._lease_seconds_max = lease_seconds_max
         self._known = known
         self._trusts = trusted is not None
         self.found = trusted or store.tail(connection)
@@ -56,6 +63,7 @@ class Book:
         self._keys: dict[str, tuple[KeptKey, Outcome]] = {}
         self._refusals: list[dict[str, Any]] = []
         self._pasts: dict[str, Past] = {}
+        self._startable: dict[frozenset[tuple[str, str]], Iterator[tuple[str, str]]] = {}
 
     def judge(self, command: Command) -> Outcome:
         """Decide a command and note what it leads to; nothing of it when it is refused.
@@ -78,7 +86,7 @@ class Book:
 
     def write(self, refusals_max: int) -> None:
         """Write what was noted: events, tables, keys and refusals."""
-        connection = self._connection
+        connection = self.connection
         if self._events:
             store.append(connection, self._events)
             touched = dict.fromkeys(event.run_id for event in self._events)
@@ -100,6 +108,26 @@ class Book:
         """Whether there is nothing to write."""
         return not (self._events or self._keys or self._refusals)
 
+    def read_under_lock(self) -> None:
+        """See that nobody else writes while this transaction reads what no constraint would prove.
+
+        Raises:
+            Unproven: it reads on trust; it is made again, under the lock.
+        """
+        if self._trusts:
+            raise Unproven
+
+    def startable(self, labels: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """The phases that the tables say may start, oldest first, each told once in a transaction.
+
+        What this transaction has done since is not in the tables yet.
+        """
+        wanted = frozenset(labels.items())
+        if wanted not in self._startable:
+            found = projections.startable_phases.oldest_first(self.connection, labels)
+            self._startable[wanted] = found
+        return self._startable[wanted]
+
     def _judged(self, command: Command) -> Outcome:
         if command.refusal is not None:
             raise command.refusal
@@ -116,9 +144,11 @@ class Book:
         else:
             proposals = command.proposals
             if command.plan is not None:
-                proposals = caused(command.plan(self._run(command.run_id or "")), self._new_id())
-                if not proposals and self._trusts:
-                    raise Unproven  # that nothing is to be done is no more than remembered
+                proposals = command.plan(self)
+                if not proposals:
+                    self.read_under_lock()  # nothing is written that would prove it
+                    return []
+                proposals = caused(proposals, self._new_id())
             outcome = [self._propose(proposal, command.origin) for proposal in proposals]
         self._keep(keys, command, outcome)
         return outcome
@@ -129,14 +159,14 @@ class Book:
         for key in keys:
             self._keys[key] = (KeptKey(key, command.fingerprint, positions, self._at), outcome)
 
-    def _run(self, run_id: str) -> Run:
+    def run(self, run_id: str) -> Run:
         """The run as it stands: what is known of it, brought up to the log."""
         if run_id not in self.runs:
             if run_id not in self._before:
                 known = self._known.get(run_id)
                 if known is None or not self._trusts:
                     known = known or Run(run_id=run_id)
-                    known = fold(store.read_run(self._connection, run_id, known.version), known) or known
+                    known = fold(store.read_run(self.connection, run_id, known.version), known) or known
                 self._before[run_id] = known
             self.runs[run_id] = self._before[run_id]
         return self.runs[run_id]
@@ -146,15 +176,23 @@ class Book:
         return run_id in self._before and (self.runs.get(run_id) or self._before[run_id]).version == 0
 
     def _propose(self, proposal: Proposal, origin: Origin) -> Recorded:
-        run = self._run(proposal.run_id)
+        run = self.run(proposal.run_id)
         if (version := repeats(run, proposal)) is not None:
             if self._trusts:
                 raise Unproven
-            history = store.read_run(self._connection, run.run_id)
+            history = store.read_run(self.connection, run.run_id)
             history += [event for event in self._events if event.run_id == run.run_id]
             told = Past(history).tell({version})[history[version - 1].position]
             return replace(told, run=run, repeats=True)
+        self._judge_lease(proposal)
         return self._record(run, decide(run, proposal), proposal, origin)
+
+    def _judge_lease(self, proposal: Proposal) -> None:
+        """Refuse a lease that is longer than this service gives."""
+        event, most = proposal.event, self._lease_seconds_max
+        if isinstance(event, PhaseStarted) and (event.lease_seconds or 0) > most:
+            asked_for = event.lease_seconds or 0
+            raise LeaseTooLong(asked_for, most, proposal.run_id, proposal.phase_id, event.type)
 
     def _record(
         self, run: Run, decided: tuple[NewEvent, ...], proposal: Proposal, origin: Origin
@@ -183,7 +221,7 @@ class Book:
         creation = command.creation
         assert creation is not None  # noqa: S101  # the caller looked
         run_id = creation.run_id or self._free_id(creation.goal or "")
-        run = self._run(run_id)
+        run = self.run(run_id)
         if run.version:
             raise RunExists(run_id, run.state, run.version)
         opening = Proposal(run_id=run_id, event=creation.opening)
@@ -197,7 +235,7 @@ class Book:
     def _free_id(self, goal: str) -> str:
         """The id of a new run with this goal."""
         name = run_id_for(goal)
-        there = projections.runs.ids_starting_with(self._connection, name)
+        there = projections.runs.ids_starting_with(self.connection, name)
         there |= {run_id for run_id, run in self.runs.items() if run.version}
         return next(run_id for taken in count() if (run_id := run_id_for(goal, taken)) not in there)
 
@@ -208,9 +246,9 @@ class Book:
         elif self._trusts:
             return None  # were it known, the database would refuse to keep it twice
         else:
-            found = store.kept_key(self._connection, key)
+            found = store.kept_key(self.connection, key)
             if found is None:
-                if key.startswith("event:") and store.has_event_id(self._connection, key[6:]):
+                if key.startswith("event:") and store.has_event_id(self.connection, key[6:]):
                     raise IdempotencyKeyReused(key.partition(":")[2])
                 return None
             kept, outcome = found, []
@@ -218,7 +256,7 @@ class Book:
             raise IdempotencyKeyReused(key.partition(":")[2])
         if outcome:
             return [replace(recorded, replayed=True) for recorded in outcome]
-        events = store.at(self._connection, kept.positions)
+        events = store.at(self.connection, kept.positions)
         told: dict[int, Recorded] = {}
         for run_id in {event.run_id for event in events}:
             versions = {event.version for event in events if event.run_id == run_id}
@@ -230,7 +268,7 @@ class Book:
     def _past(self, run_id: str) -> Past:
         """The recorded history of a run, read once however many of its keys come again."""
         if run_id not in self._pasts:
-            self._pasts[run_id] = Past(store.read_run(self._connection, run_id))
+            self._pasts[run_id] = Past(store.read_run(self.connection, run_id))
         return self._pasts[run_id]
 
     def _note_refusal(self, command: Command, refusal: Refusal) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -12,6 +12,9 @@ from domain.envelopes import Origin, Proposal, RecordedEvent
 from domain.proposals import Creation
 from domain.refusals import Refusal
 from domain.run import Run
+
+if TYPE_CHECKING:  # it is made of commands
+    from api.book import Book
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +37,8 @@ class Command:
 
     proposals: Sequence[Proposal] = ()
     creation: Creation | None = None
-    plan: Callable[[Run], Sequence[Proposal]] | None = None
-    """Says what to propose, of the run as it stands in the transaction; raises what stands against it all."""
+    plan: Callable[["Book"], Sequence[Proposal]] | None = None
+    """Says what to propose, of runs as they stand in the transaction; raises what stands against it all."""
     refusal: Refusal | None = None
     """Why it could not even be understood: there is nothing to judge, and it is kept as a refusal."""
     origin: Origin
@@ -171,7 +174,14 @@ def planned(
     run_id: str, plan: Callable[[Run], Sequence[Proposal]], body: Mapping[str, Any], asked: Asked
 ) -> Command:
     """The command that records what the run, as it stands when it is judged, makes of a request."""
-    return Command(plan=plan, run_id=run_id, **common(body, asked))
+    return Command(plan=lambda book: plan(book.run(run_id)), run_id=run_id, **common(body, asked))
+
+
+def planned_in(
+    plan: Callable[["Book"], Sequence[Proposal]], body: Mapping[str, Any], asked: Asked
+) -> Command:
+    """The command that records what a transaction, by all that it can read, makes of a request."""
+    return Command(plan=plan, **common(body, asked))
 
 
 def refused(body: object, asked: Asked, refusal: Refusal, run_id: str | None = None) -> Command:

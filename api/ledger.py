@@ -12,27 +12,25 @@ from difflib import get_close_matches
 from types import TracebackType
 from typing import Any, Self
 
-import psycopg
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from api import commands
+from api import commands, figures
 from api.approvals import Approvals
 from api.audit import story_of
 from api.checks import require, unopened
 from api.commands import NOBODY, Asked, Outcome
 from api.committer import Committer
 from api.history.history import History
+from api.leases.leases import Leases
 from api.missing import run_not_found
 from api.notary import Notary, signer_of
 from api.prepare import prepare
 from api.replay.replay import Replay
 from api.settings import Settings
 from api.turns import Turns
-from api.unavailable import DatabaseBusy
 from api.views import event_view, moves_view, refusal_view
-from api.writer import Writer, unavailable
+from api.writer import Writer, told_if_unavailable
 from domain import proposals
 from domain.envelopes import RecordedEvent
 from domain.evolve import fold
@@ -59,6 +57,7 @@ class Ledger:
         self.replay = Replay(engine)
         self.notary = Notary(engine, settings, now, signer, turns)
         self.committer = Committer(Writer(engine, settings, now, self.notary.appended), settings, turns)
+        self.leases = Leases(engine, self.committer, settings, now, turns)
         self.approvals = Approvals(self.reading, self.committer, now)
 
     @classmethod
@@ -85,6 +84,7 @@ class Ledger:
 
     def close(self) -> None:
         """Record what waits, seal what was appended, and let go of the database."""
+        self.leases.watch.close()
         self.committer.close()
         self.notary.close()
         self.engine.dispose()
@@ -140,13 +140,8 @@ class Ledger:
         Raises:
             Unavailable: the database cannot be read now.
         """
-        try:
-            with reading(self.engine) as connection:
-                yield connection
-        except PoolTimeout as error:
-            raise DatabaseBusy from error
-        except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
-            raise unavailable(error) or error from error
+        with told_if_unavailable(), reading(self.engine) as connection:
+            yield connection
 
     def run(self, run_id: str) -> dict[str, Any]:
         """A run as it stands, with its phases and notes; `history` has it as it was.
@@ -176,6 +171,11 @@ class Ledger:
         """Runs, newest first, from before a (created_at, run_id): see `projections.finding.Wanted`."""
         with self.reading() as connection:
             return finding.page(connection, finding.Wanted(**wanted), before=before, limit=limit)
+
+    def figures(self, asked: figures.Asked = figures.EVERYTHING) -> dict[str, Any]:
+        """How runs stand, and what happened to them: see `docs/reference/figures.md`."""
+        with self.reading() as connection:
+            return figures.figures(connection, asked)
 
     def phase(self, run_id: str, phase_id: str) -> dict[str, Any]:
         """A phase as it stands.

@@ -146,6 +146,7 @@ class Notary:
     def _seal_what_is_due(self) -> float:
         """Seal what it is time for; the seconds until it is time to look again."""
         while True:
+            seen = self._end
             unsealed = self._unsealed()
             left = unsealed.seconds_left(self._now(), self._settings)
             if left == 0 and not self._is_closing:
@@ -153,7 +154,7 @@ class Notary:
                 continue
             # Any event wakes a thread that has nothing to seal; else the one that makes them enough does.
             self._wake_at = unsealed.sealed_to + (self._settings.seal_events if unsealed.events else 1)
-            if self._end >= self._wake_at:  # it was appended before anybody knew that it is the one
+            if self._end > seen and self._end >= self._wake_at:  # appended before it was known to be the one
                 return 0
             return self._settings.seal_seconds if left is None else left
 

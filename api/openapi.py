@@ -9,7 +9,9 @@ from pydantic.json_schema import models_json_schema
 from api import (
     shapes,
     shapes_of_approvals,
+    shapes_of_figures,
     shapes_of_history,
+    shapes_of_leases,
     shapes_of_moves,
     shapes_of_replay,
     shapes_of_story,
@@ -17,16 +19,30 @@ from api import (
 from api.autopack import shapes as shapes_of_autopack
 from api.autopack import shapes_of_reports
 from api.autopack.bodies import ApprovalAsked, PhaseSent, ResultReport, RunStart, StateReport
+from api.leases.wanted import Claim, Heartbeat
 from api.replay.wanted import Rebuilding, Verification
 from api.shapes import Problem
 from domain.proposals import Batch, DryRun, NewPhase, NewRun, ProposedEvent
 
-BODIES = (NewRun, NewPhase, ProposedEvent, Batch, DryRun, Verification, Rebuilding, Problem)
+BODIES = (
+    NewRun,
+    NewPhase,
+    ProposedEvent,
+    Batch,
+    DryRun,
+    Claim,
+    Heartbeat,
+    Verification,
+    Rebuilding,
+    Problem,
+)
 AUTOPACK = (RunStart, PhaseSent, StateReport, ResultReport, ApprovalAsked)
 SHAPES = (
     shapes,
     shapes_of_approvals,
+    shapes_of_figures,
     shapes_of_history,
+    shapes_of_leases,
     shapes_of_moves,
     shapes_of_replay,
     shapes_of_story,
@@ -67,9 +83,11 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 TAGS = [
     {"name": "runs", "description": "Runs and their phases, as they stand."},
+    {"name": "leases", "description": "Who works on what, and until when: claims and heartbeats."},
     {"name": "events", "description": "What happened: propose it, and read it."},
     {"name": "history", "description": "What changed, which event set what, when something became so."},
     {"name": "approvals", "description": "What waits for a person's answer, and what came of it."},
+    {"name": "figures", "description": "How many, how often, how much: sums over all runs, or some."},
     {"name": "refusals", "description": "What was refused, and why."},
     {"name": "seals", "description": "What shows whether the log is what it was."},
     {"name": "machine", "description": "Which moves there are."},

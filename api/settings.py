@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.events.shared import LEASE_SECONDS_MAX
+
 
 class Settings(BaseSettings):
     """How this process is set up."""
@@ -34,6 +36,12 @@ class Settings(BaseSettings):
     )
     seal_key: Path | None = Field(
         None, description="File of an Ed25519 private key in PEM that signs the seals; without, none does."
+    )
+    lease_seconds_max: int = Field(
+        86_400, ge=1, le=LEASE_SECONDS_MAX, description="Longest lease that an attempt gets, in seconds."
+    )
+    lease_check_seconds: float = Field(
+        1.0, ge=0.05, le=60, description="Seconds between two looks whether a lease has run out."
     )
     autopack_api: bool = Field(
         False, description="Whether executors of Autopack are answered, beside /v1: they call other paths."

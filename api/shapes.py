@@ -23,8 +23,8 @@ USAGE: dict[str, Any] = {"tokens_used": 1200, "ci_runs_used": 1, "minor_issues":
 PHASE_EXAMPLE: dict[str, Any] = {
     "run_id": RUN_ID, "phase_id": PHASE_ID, "index": 1, "name": "Build", "tier_id": None,
     "state": "EXECUTING", "scope": {"goal": "Make it compile"}, "attempt": 1, "max_attempts": 5,
-    "revision": 0, "executor": "builder-7", "usage": USAGE, "last_outcome": None,
-    "started_at": TIME, "completed_at": None, "updated_at": TIME,
+    "revision": 0, "executor": "builder-7", "lease": {"lease_seconds": 300, "granted_at": TIME},
+    "usage": USAGE, "last_outcome": None, "started_at": TIME, "completed_at": None, "updated_at": TIME,
     }  # fmt: skip
 RUN_EXAMPLE: dict[str, Any] = {
     "run_id": RUN_ID, "state": "PHASE_EXECUTION", "version": 4, "position": 17, "goal": "Nightly",
@@ -32,6 +32,13 @@ RUN_EXAMPLE: dict[str, Any] = {
     "held": False, "preserved": False, "preserved_why": None, "archived": False, "created_at": TIME,
     "updated_at": TIME, "started_at": TIME, "completed_at": None, "head_hash": HASH,
     }  # fmt: skip
+
+
+class LeaseShown(BaseModel):
+    """The lease of the open attempt, as the log has it; GET /v1/leases also knows of heartbeats."""
+
+    lease_seconds: int
+    granted_at: str
 
 
 class OutcomeShown(BaseModel):
@@ -55,6 +62,7 @@ class Phase(BaseModel):
     max_attempts: int
     revision: int = Field(description="Times that it was queued again with a new plan.")
     executor: str | None = Field(description="Who works on it, as phase.started said.")
+    lease: LeaseShown | None = Field(description="Null where no attempt is open, or it has none.")
     usage: Usage
     last_outcome: OutcomeShown | None
     started_at: str | None

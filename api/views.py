@@ -113,6 +113,14 @@ def recorded_view(recorded: Recorded) -> dict[str, Any]:
     return view
 
 
+def claimed_view(recorded: Recorded) -> dict[str, Any]:
+    """What a claim led to."""
+    view = recorded_view(recorded)
+    lease = recorded.run.phases[view["phase"]["phase_id"]].lease
+    assert lease is not None  # noqa: S101  # it was claimed with one
+    return view | {"lease": {"lease_seconds": lease.seconds, "expires_at": lease.expires_at()}}
+
+
 def refusal_view(refusal: Mapping[str, Any]) -> dict[str, Any]:
     """A kept refusal as callers see it."""
     view = {str(name): value for name, value in refusal.items()}

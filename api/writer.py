@@ -8,14 +8,15 @@ given again, is decided a second time, on what is read under the lock.
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg
 from sqlalchemy import Connection, Engine, RootTransaction
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from api.book import Book, Unproven
 from api.commands import Waiting
@@ -87,7 +88,8 @@ class Writer:
         try:
             if trusted is None:
                 lock_writers(connection)
-            book = Book(connection, self._runs, self.now(), trusted)
+            longest = self.settings.lease_seconds_max
+            book = Book(connection, self._runs, self.now(), trusted, longest)
             for waiting in batch:
                 decide(book, waiting)
             if book.is_empty:
@@ -183,3 +185,18 @@ def unavailable(error: Exception) -> Unavailable | None:
     if isinstance(driver, (sqlite3.OperationalError, psycopg.OperationalError)):
         return DatabaseDown()
     return None
+
+
+@contextmanager
+def told_if_unavailable() -> Iterator[None]:
+    """An error of the database as what it means to a caller.
+
+    Raises:
+        Unavailable: the database cannot be used now.
+    """
+    try:
+        yield
+    except PoolTimeout as error:
+        raise DatabaseBusy from error
+    except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
+        raise unavailable(error) or error from error

@@ -1,17 +1,18 @@
-"""`python -m benchmarks [appends|http|exports|replay] [--rounds N]`: ratios, measured side by side."""
+"""`python -m benchmarks [appends|http|claims|exports|replay] [--rounds N]`: ratios, measured side by side."""
 
 import argparse
 import os
 import platform
 import sys
 
-from benchmarks import appends, exports, http, replay
+from benchmarks import appends, claims, exports, http, replay
 
 POSTGRES = os.environ.get("RUNNOTARY_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 
 MEASURED = {
     "appends": appends.measure,
     "http": http.measure,
+    "claims": claims.measure,
     "exports": exports.measure,
     "replay": replay.measure,
 }

@@ -1,6 +1,6 @@
 """A log of many runs, written as the service would have written it, only faster."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -42,10 +42,10 @@ STORY: list[Step] = [
 """What happens in every run: type, phase, data."""
 
 
-def fill(engine: Engine, events: int) -> int:
+def fill(engine: Engine, events: int, story: Sequence[Step] = STORY) -> int:
     """Make the tables and fill them with about so many events; how many it became."""
     prepare(engine)
-    told = decided()
+    told = decided(story)
     written = histories(told, max(1, events // len(told)))
     position, before = 0, dict[str, Run]()
     while chunk := list(islice(written, CHUNK)):
@@ -63,10 +63,10 @@ def fill(engine: Engine, events: int) -> int:
     return position
 
 
-def decided() -> list[NewEvent]:
+def decided(story: Sequence[Step]) -> list[NewEvent]:
     """The events of a run, judged once; they are the same for every run."""
     run, told = Run(run_id="any"), list[NewEvent]()
-    for version, (kind, phase_id, data) in enumerate(STORY, start=1):
+    for version, (kind, phase_id, data) in enumerate(story, start=1):
         raw: dict[str, Any] = {"type": kind, "data": data}
         if phase_id is not None:
             raw |= {"phase_id": phase_id}

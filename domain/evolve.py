@@ -7,9 +7,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from domain.envelopes import RecordedEvent
+from domain.events.shared import LEASE_SECONDS_MAX
 from domain.moves import entity_of
-from domain.run import CONFIG_KINDS, DEFAULT_CONFIG, Annotation, Approval, LastMove, Phase, Run
+from domain.run import (
+    CONFIG_KINDS,
+    DEFAULT_CONFIG,
+    Annotation,
+    Approval,
+    LastMove,
+    Lease,
+    Phase,
+    Released,
+    Run,
+)
 from domain.states import ATTEMPT_OPEN, DONE, SETTLED, ApprovalStatus, PhaseState, RunState
+from domain.tally import COUNTED, tallied
 from domain.told import said
 
 AFTERMATH = frozenset({"phase.requeued", "phase.skipped"})
@@ -43,6 +55,8 @@ def evolve(run: Run, event: RecordedEvent) -> Run:
         changes |= changes_by_phase(run, event)
     elif entity_of(event.type) == "run":
         changes |= changes_by_run(run, event)
+    if event.type in COUNTED:
+        changes["tally"] = tallied(run.tally, event)
     return run._replace(**changes)
 
 
@@ -147,6 +161,7 @@ def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
                 "attempt": event.attempt or phase.attempt + 1,
                 "executor": said(data, "executor", str),
                 "last_tokens": 0,
+                "lease": lease(event),
             }
         case "phase.completed":
             changes["last_outcome"] = {"code": "COMPLETE", "detail": said(data, "reason", str)}
@@ -157,6 +172,7 @@ def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
             changes["last_outcome"] = {"code": "SKIPPED", "detail": said(data, "reason", str)}
         case "phase.released":
             changes["executor"] = None
+            changes["released"] = Released(event.attempt or phase.attempt, said(data, "why", str))
         case "phase.requeued":
             changes |= {"executor": None, "revision": phase.revision + bool(data.get("replan"))}
         case "phase.usage_recorded":
@@ -176,6 +192,8 @@ def moved(phase: Phase, event: RecordedEvent, attempt: int) -> dict[str, Any]:
     changes: dict[str, Any] = {"state": state, "completed_at": at if over else None}
     if state in ATTEMPT_OPEN:
         changes |= {"started_at": phase.started_at or at, "attempt": max(attempt, 1)}
+    else:
+        changes["lease"] = None
     if event.type not in AFTERMATH:
         # A state that was set outside the moves answers no report that came before it.
         named = event.attempt is not None
@@ -207,6 +225,12 @@ def answered(run: Run, event: RecordedEvent) -> dict[int, Approval]:
             reason=said(event.data, "reason", str),
         )
     }
+
+
+def lease(event: RecordedEvent) -> Lease | None:
+    """The lease that the attempt was opened with, if it was."""
+    seconds = said(event.data, "lease_seconds", int) or 0
+    return Lease(min(seconds, LEASE_SECONDS_MAX), event.recorded_at) if seconds > 0 else None
 
 
 def annotation(event: RecordedEvent) -> Annotation:

@@ -21,6 +21,7 @@ from domain.refusals import (
     BudgetExhausted,
     IllegalMove,
     InvalidId,
+    NoLease,
     PhaseExists,
     PhaseNotFound,
     PhasesOpen,
@@ -36,7 +37,7 @@ from domain.refusals import (
     TooManyPhases,
 )
 from domain.run import Phase, Run
-from domain.states import EXECUTING, SETTLED, ApprovalStatus, RunState
+from domain.states import ATTEMPT_OPEN, EXECUTING, SETTLED, ApprovalStatus, PhaseState, RunState
 
 NOT_A_PHASE = "it is the id of the run, and an id tells which of the two is meant"
 
@@ -53,6 +54,15 @@ def blocker(run: Run, event: str, phase_id: str | None = None) -> Refusal | None
     except Refusal as refusal:
         return refusal
     return None
+
+
+def startable(run: Run) -> list[Phase]:
+    """The phases that may start now and are handed out to executors: those of a run that is not archived."""
+    waiting = [p for p in run.phases.values() if p.state == PhaseState.QUEUED and p.attempt < p.max_attempts]
+    # What else could stand in the way is about the run, and so the same for all of them.
+    if not waiting or run.archived or blocker(run, "phase.started", waiting[0].phase_id) is not None:
+        return []
+    return waiting
 
 
 def judge_proposable(run: Run, event: str, phase_id: str | None) -> None:
@@ -183,9 +193,33 @@ def judge_attempt(run: Run, phase: Phase, event: str, attempt: int) -> None:
         case "phase.usage_recorded" | "phase.result_recorded" | "phase.annotated":
             fits = attempt <= current
         case _:
-            fits = attempt == current
+            # While it waits nobody has taken the phase over yet, and yet the attempt is over.
+            is_over = phase.state == PhaseState.QUEUED and ATTEMPT_OPEN.issuperset(TABLE[event].sources)
+            fits = attempt == current and not is_over
     if not fits:
-        raise StaleAttempt(run.run_id, phase.phase_id, event, attempt, current, phase.state)
+        raise stale(run, phase, event, attempt)
+
+
+def judge_heartbeat(run: Run, phase_id: str, attempt: int) -> None:
+    """Refuse a heartbeat that renews no lease."""
+    if run.version == 0:
+        raise RunNotFound(run.run_id)
+    phase = run.phases.get(phase_id)
+    if phase is None:
+        raise PhaseNotFound(run.run_id, phase_id, get_close_matches(phase_id, run.phases))
+    if QUARANTINED in (run.condition, phase.condition):
+        raise Quarantined(run.run_id, phase_id, run.version)
+    if attempt != phase.attempt or phase.state not in ATTEMPT_OPEN:
+        raise stale(run, phase, "heartbeat", attempt)
+    if phase.lease is None:
+        raise NoLease(run.run_id, phase_id, attempt)
+
+
+def stale(run: Run, phase: Phase, event: str, attempt: int) -> StaleAttempt:
+    """The refusal of what speaks for an attempt that is not the current one, or is over."""
+    released = phase.released
+    why = released.why if released is not None and released.attempt == attempt else None
+    return StaleAttempt(run.run_id, phase.phase_id, event, attempt, phase.attempt, phase.state, why)
 
 
 def illegal(run: Run, event: str, condition: str, phase_id: str | None) -> IllegalMove:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from domain.events.shared import INTEGER_MAX, RunConfig
 from domain.moves import NONE, QUARANTINED
 from domain.states import DONE, SETTLED, ApprovalStatus, PhaseState, TierState
+from domain.tally import NOTHING_COUNTED, Tally
+from domain.times import later
 from domain.told import said
 
 NO_HASH = "0" * 64
@@ -85,6 +87,26 @@ class LastMove:
     occurred_at: str
 
 
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """For how long an open attempt is its executor's without a heartbeat."""
+
+    seconds: int
+    granted_at: str
+
+    def expires_at(self, renewed_at: str | None = None) -> str:
+        """When it runs out, if nothing was heard of the executor since; a clock may have been set back."""
+        return later(max(self.granted_at, renewed_at or ""), self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The last attempt that ended without an outcome, and how it came to that."""
+
+    attempt: int
+    why: str | None
+
+
 class Phase(NamedTuple):
     """A phase as it stands. Identity is (run_id, phase_id)."""
 
@@ -99,6 +121,9 @@ class Phase(NamedTuple):
     max_attempts: int = DEFAULT_CONFIG["max_attempts"]
     revision: int = 0
     executor: str | None = None
+    lease: Lease | None = None
+    """Of the open attempt, if its executor asked for one."""
+    released: Released | None = None
     usage: Usage = Usage()
     last_tokens: int = 0
     """What the last report of usage in this attempt said of tokens."""
@@ -138,6 +163,7 @@ class Run(NamedTuple):
     usage: Usage = Usage()
     ended_by_implication: bool = False
     """Whether it is over because its phases had all ended, and nobody had said more than that."""
+    tally: Tally = NOTHING_COUNTED
     held: bool = False
     preserved: bool = False
     preserved_why: str | None = None

@@ -4,7 +4,7 @@ Of one width, so that they sort as text; kept as text, so that what was hashed i
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)\Z")
 
@@ -35,3 +35,11 @@ def normalised(text: str) -> str:
 def moment(text: str) -> datetime:
     """The time that a stored text stands for."""
     return datetime.fromisoformat(text)
+
+
+def later(text: str, seconds: int) -> str:
+    """The stored text of so many seconds later; the last time that there is where that is beyond it."""
+    try:
+        return stamp(moment(text) + timedelta(seconds=seconds))
+    except OverflowError:
+        return stamp(datetime.max.replace(tzinfo=UTC))

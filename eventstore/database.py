@@ -23,6 +23,11 @@ WRITER_LOCK = 0x52554E4E  # "RUNN"
 """The advisory lock of PostgreSQL that appends hold until they commit: commit order is position order."""
 
 
+LEASES_LOCK = 0x4C454153  # "LEAS"
+"""The advisory lock of PostgreSQL between heartbeats, which share it,
+and the release of an attempt for want of one."""
+
+
 class UnusableDatabase(Exception):
     """The database cannot be used; the message says what to do."""
 
@@ -195,6 +200,16 @@ def lock_writers(connection: Connection) -> None:
     """Let no other process append until this transaction ends. SQLite did so when it began."""
     if connection.dialect.name == "postgresql":
         connection.connection.cursor().execute(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+
+
+def lock_leases(connection: Connection, *, shared: bool = False) -> None:
+    """Let no heartbeat come in between until this transaction ends; with `shared`, nothing but heartbeats.
+
+    SQLite has one writer at a time, so there it is so in any case.
+    """
+    if connection.dialect.name == "postgresql":
+        how = "_shared" if shared else ""
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{how}({LEASES_LOCK})")
 
 
 @contextmanager

@@ -13,13 +13,16 @@ GRANTS = {
     "alembic_version": "SELECT",
     "schema_documentation": "SELECT",
     "refusals": "SELECT, INSERT, DELETE",
+    "heartbeats": "SELECT, INSERT, UPDATE, DELETE",
     "projections": "SELECT",
     "runs": "SELECT, INSERT, UPDATE",
     "phases": "SELECT, INSERT, UPDATE",
+    "startable_phases": "SELECT, INSERT, DELETE",
     "run_labels": "SELECT, INSERT, DELETE",
     "annotations": "SELECT, INSERT",
     "approvals": "SELECT, INSERT, UPDATE",
     "run_tags": "SELECT, INSERT",
+    "tallies": "SELECT, INSERT, UPDATE",
 }
 """What the service does with each table. It never changes or deletes an event, and owns nothing."""
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
 
-from projections import annotations, approvals, labels, phases, runs, tags
+from projections import annotations, approvals, labels, phases, runs, startable_phases, tags, tallies
 from projections.change import Change, Write
 from projections.tables import VERSIONS, metadata
 
-ALL = (runs, phases, labels, annotations, tags, approvals)
+ALL = (runs, phases, startable_phases, labels, annotations, tags, tallies, approvals)
 """Every projection, in the order in which they are written."""
 
 __all__ = ["ALL", "Change", "Write", "create", "current", "metadata", "writes"]

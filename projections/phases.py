@@ -4,7 +4,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, bindparam, func, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    Row,
+    Table,
+    Text,
+    bindparam,
+    func,
+    select,
+)
 
 from domain.described import PHASE_ID, RUN_ID, TIME, described
 from domain.events.shared import Id, Time
@@ -14,7 +26,7 @@ from domain.states import PhaseState
 from projections.change import Change, Write
 from projections.tables import metadata
 
-VERSION = 1
+VERSION = 2
 
 TABLE = Table(
     "phases",
@@ -42,6 +54,12 @@ TABLE = Table(
         "revision", Integer, nullable=False, **described("Times that it was requeued with a new plan.", 0)
     ),
     Column("executor", Text, **described("Who took it up last.", "builder-7")),
+    Column(
+        "lease_seconds",
+        Integer,
+        **described("Seconds that its open attempt may go unheard; null: it has no lease.", 300),
+    ),
+    Column("leased_at", Text, **described("When that lease was granted.", TIME, holds=Time)),
     Column("tokens_used", BigInteger, nullable=False, **described("Tokens spent so far.", 41_000)),
     Column("ci_runs_used", BigInteger, nullable=False, **described("Runs of CI so far.", 1)),
     Column("minor_issues", BigInteger, nullable=False, **described("Minor issues so far.", 2)),
@@ -61,6 +79,10 @@ TABLE = Table(
     comment="Every phase as it stands; run_id and phase_id together name it.",
 )
 
+IS_LEASED = TABLE.c.lease_seconds.is_not(None)
+Index(None, TABLE.c.lease_seconds, sqlite_where=IS_LEASED, postgresql_where=IS_LEASED)
+
+LEASE = ("lease_seconds", "leased_at")
 USAGE = ("tokens_used", "ci_runs_used", "minor_issues", "major_issues")
 DOCUMENTS = ("scope", "last_outcome")
 
@@ -103,11 +125,16 @@ def row(run_id: str, phase: Phase) -> dict[str, Any]:
         "name": phase.name,
         "tier_id": phase.tier_id,
         "state": phase.state,
-        "scope": orjson.dumps(phase.scope).decode() if phase.scope is not None else None,
+        # The log has its keys in this order, so that the row is the same from whichever it is made.
+        "scope": orjson.dumps(phase.scope, option=orjson.OPT_SORT_KEYS).decode()
+        if phase.scope is not None
+        else None,
         "attempt": phase.attempt,
         "max_attempts": phase.max_attempts,
         "revision": phase.revision,
         "executor": phase.executor,
+        "lease_seconds": phase.lease.seconds if phase.lease else None,
+        "leased_at": phase.lease.granted_at if phase.lease else None,
         **phase.usage.counts(),
         "last_outcome": orjson.dumps(phase.last_outcome).decode() if phase.last_outcome else None,
         "started_at": phase.started_at,
@@ -118,8 +145,10 @@ def row(run_id: str, phase: Phase) -> dict[str, Any]:
 
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as callers see it."""
-    view = {str(name): value for name, value in row.items() if name not in USAGE}
+    view = {str(name): value for name, value in row.items() if name not in USAGE + LEASE}
     view |= {name: orjson.loads(row[name]) for name in DOCUMENTS if row[name] is not None}
+    lease = {"lease_seconds": row["lease_seconds"], "granted_at": row["leased_at"]}
+    view["lease"] = lease if row["lease_seconds"] is not None else None
     return view | {"usage": {name: row[name] for name in USAGE}}
 
 
@@ -154,3 +183,13 @@ def get(connection: Connection, run_id: str, phase_id: str) -> dict[str, Any] | 
     query = select(TABLE).where(TABLE.c.run_id == run_id, TABLE.c.phase_id == phase_id)
     found = connection.execute(query).mappings().first()
     return shown(dict(found)) if found is not None else None
+
+
+def lease(
+    connection: Connection, run_id: str, phase_id: str, attempt: int
+) -> Row[str | None, int, str] | None:
+    """The executor of an attempt, and the seconds and the start of its lease; None where it has none out."""
+    query = select(TABLE.c.executor, TABLE.c.lease_seconds, TABLE.c.leased_at).where(
+        TABLE.c.run_id == run_id, TABLE.c.phase_id == phase_id, TABLE.c.attempt == attempt, IS_LEASED
+    )
+    return connection.execute(query).first()

@@ -53,6 +53,7 @@ TABLE = Table(
         nullable=False,
         **described("The limits and the profile it works under.", DEFAULT_CONFIG, as_json=RunConfig),
     ),
+    Column("token_cap", BigInteger, nullable=False, **described("Of its config, for sums.", 5_000_000)),
     Column(
         "labels",
         Text,
@@ -125,6 +126,7 @@ def row(run: Run) -> dict[str, Any]:
         "position": run.position,
         "goal": run.goal,
         "config": orjson.dumps(run.config).decode(),
+        "token_cap": run.config["token_cap"],
         "labels": orjson.dumps(dict(run.labels), option=orjson.OPT_SORT_KEYS).decode(),
         "tiers": orjson.dumps(tiers).decode(),
         **run.usage.counts(),
@@ -142,7 +144,7 @@ def row(run: Run) -> dict[str, Any]:
 
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as callers see it."""
-    view = {str(name): value for name, value in row.items() if name not in USAGE}
+    view = {str(name): value for name, value in row.items() if name not in (*USAGE, "token_cap")}
     view |= {name: orjson.loads(row[name]) for name in DOCUMENTS}
     view |= {name: bool(row[name]) for name in FLAGS}
     return view | {"usage": {name: row[name] for name in USAGE}}

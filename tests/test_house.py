@@ -12,6 +12,8 @@ from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("domain", "eventstore", "projections", "api")
+CLIENT = "client/src/runnotary_client"
+FOLDERS = (*PACKAGES, CLIENT)
 LINES_MAX = 350
 RECORD_LINES_MAX = 40
 
@@ -38,14 +40,14 @@ def test_nobody_else_owns_a_package_of_the_house(package: str) -> None:
     assert owners <= {"runnotary"}
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", FOLDERS)
 def test_every_folder_says_what_it_is_for(package: str) -> None:
     """Every folder with Python in it has an `__init__.py` with a docstring."""
     folders = {path.parent for path in files_of(package) if path.suffix == ".py"} | {ROOT / package}
     assert [str(folder) for folder in sorted(folders) if not says_what_it_is_for(folder)] == []
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", FOLDERS)
 def test_no_file_outgrows_the_house(package: str) -> None:
     """A file that is too long to be read in one sitting is a sign that a room is missing."""
     assert {str(path): lines_of(path) for path in files_of(package) if lines_of(path) > LINES_MAX} == {}
@@ -102,3 +104,11 @@ def test_the_wheel_is_the_house(tmp_path: Path) -> None:
     assert shipped == {
         path.relative_to(ROOT).as_posix() for package in PACKAGES for path in files_of(package)
     }
+
+
+def test_the_wheel_of_the_client_is_the_client(tmp_path: Path) -> None:
+    """The client ships whole, with the mark that it is typed, and nothing of the service."""
+    wheel = next(WheelBuilder(str(ROOT / "client")).build(directory=str(tmp_path), versions=["standard"]))
+    shipped = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert shipped == {path.relative_to(ROOT / "client/src").as_posix() for path in files_of(CLIENT)}
+    assert "runnotary_client/py.typed" in shipped

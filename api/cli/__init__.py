@@ -14,7 +14,9 @@ from api.cli import (
     carrying,
     demo,
     history,
+    importing,
     keeping,
+    leasing,
     machine,
     reading,
     recording,
@@ -22,6 +24,7 @@ from api.cli import (
     replay,
     seals,
     serving,
+    stats,
     upkeep,
     writing,
 )
@@ -50,7 +53,11 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     keeping.annotate,
     keeping.label,
     *keeping.MARKING,
+    leasing.claim,
+    leasing.heartbeat,
+    leasing.leases,
     reading.refusals,
+    stats.stats,
     seals.seals,
     replay.verify,
     replay.rebuild,
@@ -59,6 +66,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     machine.schema,
     carrying.export,
     carrying.restore,
+    importing.import_autopack,
     upkeep.doctor,
 )
 for command in COMMANDS:

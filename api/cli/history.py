@@ -36,7 +36,7 @@ def diff(
     server: Server = None,
     database: Database = None,
 ) -> None:
-    """Compare two versions of a run, or two runs.
+    """Compare two versions of a run or two runs, by field.
 
     With RUN alone: what its last event changed. Version 0 is before the first event.
     """

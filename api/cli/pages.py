@@ -248,3 +248,33 @@ def seal_list(seals: Iterable[Json]) -> Table:
             for seal in seals
         ),
     )
+
+
+def lease_list(leases: Iterable[Json]) -> Table:
+    """Leases that are out, one a line."""
+    headings = (
+        "run",
+        "phase",
+        ">attempt",
+        "state",
+        "executor",
+        ">lease",
+        "last heartbeat (UTC)",
+        "until (UTC)",
+    )
+    return table(
+        headings,
+        (
+            (
+                lease["run_id"],
+                lease["phase_id"],
+                lease["attempt"],
+                lease["state"],
+                lease["executor"],
+                f"{lease['lease_seconds']:,} s",
+                seconds(lease["heartbeat_at"]) if lease["heartbeat_at"] else "none",
+                f"{seconds(lease['expires_at'])}{' (overdue)' if lease['overdue'] else ''}",
+            )
+            for lease in leases
+        ),
+    )

@@ -82,7 +82,7 @@ def rebuild(
     server: Server = None,
     database: Database = None,
 ) -> None:
-    """Make the tables anew from the log. The service goes on meanwhile. Exits with 1 where it is wrong."""
+    """Make the tables anew from the log, beside the service. Exits with 1 where it is not right."""
     with steps("/v1/projections/rebuild", {"projection": projection}, server, database) as told:
         report = watched(told)
     tell_report(report, "replayed", as_json=as_json)

@@ -49,6 +49,7 @@ async def serving(config: Config, settings: Settings) -> None:
     assert isinstance(app, FastAPI)  # noqa: S101  # see `configured`
     async with app.router.lifespan_context(app):
         app.state.ledger.notary.watch()
+        app.state.ledger.leases.watch.start()
         with bound(settings.host, settings.port) as listener:
             await server.serve(sockets=[listener])
 

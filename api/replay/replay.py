@@ -1,21 +1,18 @@
 """What a ledger can be asked to replay: the face of this package."""
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
-import psycopg
 from sqlalchemy import Engine, func, select
-from sqlalchemy.exc import DBAPIError
 
 from api.missing import run_not_found
 from api.replay.rebuild import rebuild
 from api.replay.refusals import ReplayUnderWay
 from api.replay.report import Steps
 from api.replay.verify import knows, verify
-from api.writer import unavailable
+from api.writer import told_if_unavailable
 from eventstore.database import open_to_read, reading
 from eventstore.seals import Seal
 from projections import ALL
@@ -82,12 +79,3 @@ class Replay:
             yield
         finally:
             self._alone.release()
-
-
-@contextmanager
-def told_if_unavailable() -> Iterator[None]:
-    """An error of the database as what it means to a caller."""
-    try:
-        yield
-    except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
-        raise unavailable(error) or error from error

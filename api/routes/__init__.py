@@ -10,12 +10,14 @@ from api.routes import (
     export,
     health,
     history,
+    leases,
     machine,
     refusals,
     replay,
     runs,
     schemas,
     seals,
+    stats,
     story,
 )
 from api.settings import Settings
@@ -24,9 +26,11 @@ from api.settings import Settings
 ALL: tuple[APIRouter, ...] = (
     events.router,
     runs.router,
+    leases.router,
     story.router,
     history.router,
     export.router,
+    stats.router,
     refusals.router,
     approvals.router,
     seals.router,

@@ -1,18 +1,26 @@
-"""The page that documents the interface; it loads nothing from elsewhere."""
+"""What documents the interface: for programs, and as a page that loads nothing from elsewhere."""
 
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 
+import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse
+
+from api.unchanged import unchanged
 
 router = APIRouter(include_in_schema=False)
 
 ASSETS = Path(__file__).parent.parent / "static" / "swagger-ui"
 # A page without an icon of its own has the browser ask for one.
 ICON = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
+
+
+@router.get("/openapi.json")
+def openapi(request: Request) -> Response:
+    """Every call, for programs."""
+    return unchanged(request, orjson.dumps(request.app.openapi()), "application/json")
 
 
 @router.get("/docs")
@@ -42,14 +50,10 @@ async def style(request: Request) -> Response:
 
 def asset(name: str, media_type: str, request: Request) -> Response:
     """A file of the page, unless the browser has it."""
-    content, etag = read(name)
-    if request.headers.get("if-none-match") == etag:
-        return Response(status_code=304, headers={"ETag": etag})
-    return Response(content, headers={"ETag": etag}, media_type=media_type)
+    return unchanged(request, read(name), media_type)
 
 
 @cache
-def read(name: str) -> tuple[bytes, str]:
-    """What a file holds, and what tells one version of it from another."""
-    content = (ASSETS / name).read_bytes()
-    return content, f'"{sha256(content).hexdigest()[:16]}"'
+def read(name: str) -> bytes:
+    """What a file holds."""
+    return (ASSETS / name).read_bytes()

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from api.leases.wanted import Claim, Heartbeat
 from api.problems import MEDIA_TYPE, STATUS
 from api.replay.wanted import Rebuilding, Verification
 from api.unavailable import Unavailable
@@ -23,6 +24,8 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "phase_id": "phase1-build",
         "data": {"executor": "builder-7"},
     },
+    Claim: {"executor": "builder-7", "lease_seconds": 300},
+    Heartbeat: {"attempt": 1},
     Verification: {"since": 0},
     Rebuilding: {},
     DryRun: {
@@ -51,6 +54,9 @@ def header(name: str, description: str) -> dict[str, Any]:
         "schema": {"type": "string"},
     }
 
+
+NO_BODY = {204: "There is nothing to claim", 304: "Not modified"}
+"""What answers without a body mean."""
 
 HEADERS = {
     "parameters": [
@@ -92,7 +98,7 @@ def answers(
     """What a call may answer: models by status, and refusals."""
     told: dict[int | str, dict[str, Any]] = {}
     for status, model in good.items():
-        told[status] = {"description": (model.__doc__ if model else "Not modified") or ""}
+        told[status] = {"description": (model.__doc__ if model else NO_BODY[status]) or ""}
         if model is not None:
             told[status]["model"] = model
     codes: dict[int, list[str]] = {422: ["invalid-body", "invalid-id", "invalid-parameter"]}

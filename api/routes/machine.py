@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, Response
+import orjson
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from api.diagram import mermaid
-from api.paging import json_answer
 from api.requests import no_parameters
 from api.routes.documents import answers
 from api.shapes_of_moves import Machines, MachineShown
+from api.unchanged import unchanged
 from api.views import machine_view
 from domain.moves import Entity
 
@@ -20,10 +21,11 @@ DIAGRAM: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("", responses=answers({200: Machines}))
-async def get_machines() -> Response:
+@router.get("", responses=answers({200: Machines, 304: None}))
+async def get_machines(request: Request) -> Response:
     """The states and moves of runs and phases."""
-    return json_answer({"run": machine_view("run"), "phase": machine_view("phase")})
+    machines = {"run": machine_view("run"), "phase": machine_view("phase")}
+    return unchanged(request, orjson.dumps(machines), "application/json")
 
 
 @router.get("/{entity}.mermaid", response_class=PlainTextResponse, responses=answers({}) | DIAGRAM)
@@ -32,7 +34,7 @@ async def get_diagram(entity: Entity) -> Response:
     return Response(mermaid(entity), media_type="text/plain; charset=utf-8")
 
 
-@router.get("/{entity}", responses=answers({200: MachineShown}))
-async def get_machine(entity: Entity) -> Response:
+@router.get("/{entity}", responses=answers({200: MachineShown, 304: None}))
+async def get_machine(entity: Entity, request: Request) -> Response:
     """The states and moves of runs, or of phases."""
-    return json_answer(machine_view(entity))
+    return unchanged(request, orjson.dumps(machine_view(entity)), "application/json")

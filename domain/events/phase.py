@@ -5,15 +5,15 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, StringConstraints
 
 from domain.events.shared import (
-    Count,
     Event,
     Filled,
+    LeaseSeconds,
     Line,
     Note,
     PhaseDescription,
-    Positive,
     Result,
     Text,
+    Tries,
     Usage,
 )
 from domain.events.taken_over import TakenOver
@@ -34,7 +34,11 @@ class PhaseStarted(Event):
     example: ClassVar[dict[str, Any]] = {"executor": "builder-7"}
 
     executor: Line | None = Field(None, description="Who works on it.")
-    lease_seconds: Positive | None = Field(None, description="Seconds that the executor asks for.")
+    lease_seconds: LeaseSeconds | None = Field(
+        None,
+        description="Seconds without a heartbeat after which the attempt counts as lost and is released; "
+        "left out: it stays open however long nothing is heard of it.",
+    )
 
 
 class PhaseSubmitted(Result):
@@ -133,8 +137,8 @@ class PhaseTakenOver(TakenOver, PhaseDescription):
         description="What the phase is about, as it was found. What was no JSON is text under "
         "`_legacy_text`, what was no object a value under `_legacy_value`.",
     )
-    attempt: Count = Field(0, description="Attempts that were made elsewhere.")
-    revision: Count = Field(0, description="Revisions of its plan that were made elsewhere.")
+    attempt: Tries = Field(0, description="Attempts that were made elsewhere.")
+    revision: Tries = Field(0, description="Revisions of its plan that were made elsewhere.")
 
 
 class PhaseImported(PhaseTakenOver):

@@ -11,6 +11,15 @@ from domain.times import normalised
 PHASES_MAX = 1_000
 """Most phases that any run takes."""
 
+LEASE_SECONDS_MAX = 604_800
+"""Longest lease that any attempt gets: a week."""
+
+TIERS_MAX = 1_000
+"""Most tiers that any run has."""
+
+TRIES_MAX = 1_000_000
+"""Most attempts or revisions that a phase is believed to have had elsewhere."""
+
 INTEGER_MAX = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly."""
 
@@ -21,6 +30,10 @@ Id = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=128)]
 Count = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
 Positive = Annotated[int, Field(ge=1, le=INTEGER_MAX)]
 Time = Annotated[str, AfterValidator(normalised), Field(json_schema_extra={"format": "date-time"})]
+LeaseSeconds = Annotated[int, Field(ge=1, le=LEASE_SECONDS_MAX)]
+# A limit of its own beside one that comes with the type would not hold: pydantic keeps the last.
+Phases = Annotated[int, Field(ge=1, le=PHASES_MAX)]
+Tries = Annotated[int, Field(ge=0, le=TRIES_MAX)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
@@ -38,7 +51,7 @@ class RunConfig(Model):
     safety_profile: Line = Field("normal", description="normal or safety_critical; other words are kept.")
     run_scope: Line = Field("multi_tier", description="multi_tier or single_tier; other words are kept.")
     token_cap: Count = Field(5_000_000, description="Tokens; once they are used up no phase starts.")
-    max_phases: Positive = Field(25, le=PHASES_MAX, description="Most phases that the run takes.")
+    max_phases: Phases = Field(25, description="Most phases that the run takes.")
     max_duration_minutes: Positive = Field(120, description="Minutes that the run is meant to take.")
     max_attempts: Positive = Field(5, description="Attempts for a phase that does not say its own.")
 
@@ -79,7 +92,7 @@ class Opening(Event):
     goal: Text | None = Field(None, description="What the run is to reach.")
     config: RunConfig | None = None
     labels: dict[Label, Line] | None = Field(None, max_length=64)
-    tiers: Tiers | None = Field(None, max_length=1_000)
+    tiers: Tiers | None = Field(None, max_length=TIERS_MAX)
 
 
 class Note(Event):

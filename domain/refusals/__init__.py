@@ -7,6 +7,7 @@ Refusal
 ├── IllegalMove, RunTerminal, RunNotExecuting, RunHeld, StaleAttempt,     what the machine and its guards say
 │   AttemptRequired, AttemptsExhausted, TooManyPhases, UnknownTier,
 │   PhasesOpen, BudgetExhausted, RunPreserved, ApprovalAnswered
+├── LeaseTooLong, NoLease                                                 what stands against a lease
 └── VersionMismatch, IdempotencyKeyReused                                 what the caller knew is not so
 
 The HTTP status of each is in `api.problems`, and nowhere else.
@@ -14,6 +15,7 @@ The HTTP status of each is in `api.problems`, and nowhere else.
 
 from domain.refusals.base import Refusal, among
 from domain.refusals.knowledge import IdempotencyKeyReused, VersionMismatch
+from domain.refusals.leases import LeaseTooLong, NoLease
 from domain.refusals.rules import (
     ApprovalAnswered,
     AttemptRequired,
@@ -49,6 +51,8 @@ __all__ = [
     "IllegalMove",
     "InvalidBody",
     "InvalidId",
+    "LeaseTooLong",
+    "NoLease",
     "PhaseExists",
     "PhaseNotFound",
     "PhasesOpen",

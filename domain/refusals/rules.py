@@ -111,13 +111,18 @@ class StaleAttempt(Refusal):
     attempt: int
     current_attempt: int
     state: str | None
+    why: str | None = None
+    """How the attempt came to be released, where that is the last that the phase was."""
 
     @property
     def detail(self) -> str:
         current = f"the current one is {self.current_attempt}"
         if self.event == "phase.started":
             current = f"the next one to start is {self.current_attempt + 1}"
-        return f"{self.event} names attempt {self.attempt} of phase {self.phase_id!r}; {current}."
+        elif self.attempt == self.current_attempt:
+            current = f"that one is over, and the phase is {self.state}"
+        released = f" It was released: {self.why}" if self.why else ""
+        return f"{self.event} names attempt {self.attempt} of phase {self.phase_id!r}; {current}.{released}"
 
     @property
     def remedy(self) -> str:

@@ -4,7 +4,7 @@ What a table or a column holds is said where it is made and nowhere else: the da
 reference are told (`eventstore.documentation`).
 """
 
-from eventstore.schema.beside import commands, refusals, schema_documentation, seals
+from eventstore.schema.beside import commands, heartbeats, refusals, schema_documentation, seals
 from eventstore.schema.log import events, legal_moves
 from eventstore.schema.names import Number, metadata
 
@@ -12,6 +12,7 @@ __all__ = [
     "Number",
     "commands",
     "events",
+    "heartbeats",
     "legal_moves",
     "metadata",
     "refusals",

@@ -1,11 +1,11 @@
-"""What is kept beside the log: keys, refusals, seals, and what all tables hold."""
+"""What is kept beside the log: keys, refusals, heartbeats, seals, and what all tables hold."""
 
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, Table, Text
 
 from domain.described import EVENT_ID, HASH, PHASE_ID, RUN_ID, TIME, Hash, described
-from domain.events.shared import Time
+from domain.events.shared import Id, Time
 from eventstore.schema.names import Number, metadata
 
 commands = Table(
@@ -76,6 +76,22 @@ refusals = Table(
     Column("request_id", Text, **described("The id of the request.", EVENT_ID)),
     Index(None, "run_id", "refusal_id"),
     comment="What was refused, as long as it is among the newest.",
+)
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("run_id", Text, primary_key=True, **described("The run.", RUN_ID, holds=Id)),
+    Column("phase_id", Text, primary_key=True, **described("The phase.", PHASE_ID, holds=Id)),
+    Column("attempt", Integer, nullable=False, **described("The attempt that is still worked on.", 1)),
+    Column(
+        "beats",
+        Number,
+        nullable=False,
+        **described("Tells one heartbeat from the next, whatever the clocks say.", 12),
+    ),
+    Column("at", Text, nullable=False, **described("When the last one came.", TIME, holds=Time)),
+    comment="When those that hold a lease were last heard of; written over by the next heartbeat.",
 )
 
 seals = Table(

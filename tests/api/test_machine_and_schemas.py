@@ -43,6 +43,15 @@ def test_the_machine_is_told_whole(sqlite_client: Client, entity: str) -> None:
     }
 
 
+@pytest.mark.parametrize("path", ["/openapi.json", "/v1/machine", "/v1/machine/run"])
+def test_what_changes_with_the_program_only_is_told_once(sqlite_client: Client, path: str) -> None:
+    """Whoever has the version that there is, is told so; whoever has another is told it."""
+    etag = sqlite_client.get(path).headers["etag"]
+    again = sqlite_client.get(path, headers={"If-None-Match": etag})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+    assert sqlite_client.get(path, headers={"If-None-Match": '"another"'}).status_code == 200
+
+
 @pytest.mark.parametrize("entity", ["run", "phase"])
 def test_the_diagram_draws_every_move(sqlite_client: Client, entity: str) -> None:
     """The Mermaid diagram has an arrow for each move that changes the state, and names no other state."""

@@ -42,6 +42,8 @@ PATHS = (
     "/v1/runs/{}/bisect",
     "/v1/runs/{}/phases/p1",
     "/v1/runs/RUN/phases/{}",
+    "/v1/runs/{}/phases/p1/heartbeat",
+    "/v1/runs/RUN/phases/{}/heartbeat",
     "/v1/machine/{}",
     "/v1/machine/{}.mermaid",
     "/v1/schemas/{}",
@@ -52,6 +54,7 @@ QUERIES = {
     "/v1/runs": ("state", "label", "q", "archived", "cursor", "limit"),
     "/v1/events": ("after", "type", "limit"),
     "/v1/refusals": ("cursor", "limit"),
+    "/v1/leases": ("overdue", "cursor", "limit"),
     "/v1/runs/RUN/events": ("after_version", "limit"),
     "/v1/runs/RUN/refusals": ("cursor", "limit"),
     "/v1/runs/RUN/moves": ("to", "phase_id"),
@@ -127,7 +130,7 @@ def test_a_query_may_hold_any_bytes(client: Client, run_id: str, name: str) -> N
     (0,), (-1,), (2**63 - 1,), (2**63,), (2**64 - 1,), (-(2**63),), (1.5,), (True,), (None,),
     ([],), ({},), (), (1, 2), ("a",),
 ])  # fmt: skip
-@pytest.mark.parametrize("path", ["/v1/runs", "/v1/refusals", "/v1/runs/RUN/refusals"])
+@pytest.mark.parametrize("path", ["/v1/runs", "/v1/leases", "/v1/refusals", "/v1/runs/RUN/refusals"])
 def test_a_made_up_cursor_leads_nowhere(
     client: Client, run_id: str, path: str, place: tuple[Any, ...]
 ) -> None:

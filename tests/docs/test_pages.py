@@ -16,6 +16,7 @@ from tests.docs.pages import DOCS, Terminal, blocks, differences
 SHARING = (
     "how-to/read-a-refusal",
     "how-to/retry-safely",
+    "how-to/share-work-among-executors",
     "how-to/audit-a-run",
     "how-to/ask-why-not",
     "how-to/ask-the-history",
@@ -28,12 +29,15 @@ BY_ITSELF = (
     "tutorial",
     "how-to/follow-the-log",
     "how-to/use-from-python",
+    "how-to/write-an-executor",
     "how-to/prove-the-record",
     "how-to/rebuild-the-tables",
     "how-to/connect-an-existing-executor",
+    "how-to/keep-and-annotate-runs",
+    "how-to/import-a-legacy-database",
 )
 ELSEWHERE = ("how-to/run-on-postgresql", "how-to/back-up-and-restore", "how-to/keep-seals-outside")
-SERVED = ("how-to/follow-the-log", "how-to/rebuild-the-tables")
+SERVED = ("how-to/follow-the-log", "how-to/rebuild-the-tables", "how-to/write-an-executor")
 """Pages that need a server, and a database of their own."""
 
 AS_RECIPES = ("how-to/add-an-event-type", "how-to/add-a-read-model")

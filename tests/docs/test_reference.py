@@ -12,6 +12,8 @@ import typer
 import projections
 from api.app import create_app
 from api.cli import app as command_line
+from api.legacy.findings import ACTIONS, CODES
+from api.legacy.mapping import MEANINGS
 from api.prepare import TABLES
 from api.problems import STATUS
 from api.replay.findings import REMEDIES
@@ -24,7 +26,7 @@ from projections.tables import metadata as projected
 from tests.docs.pages import DOCS
 
 REFERENCE = DOCS / "reference"
-GENERATED = ("moves", "events", "refusals", "settings", "http", "cli", "tables")
+GENERATED = ("moves", "events", "refusals", "settings", "http", "cli", "tables", "legacy-import")
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,14 @@ def test_no_page_is_stale(generator: Mapping[str, Any]) -> None:
     stale: Callable[[], Mapping[Path, str]] = generator["stale"]
     assert sorted(path.name for path in stale()) == []
     assert generator["PAGES"].keys() == set(GENERATED)
+
+
+def test_every_finding_and_every_old_word_is_listed() -> None:
+    """Each code, each action, and each word of the exact table with what it is taken for."""
+    told = set(re.findall(r"^\| `([\w-]+)` \|", page("legacy-import"), re.MULTILINE))
+    assert {*CODES, *ACTIONS} <= told
+    mapped = re.findall(r"^\| (run|tier|phase) \| `(.+?)` \|", page("legacy-import"), re.MULTILINE)
+    assert sorted(mapped) == sorted(MEANINGS)
 
 
 def test_the_generator_only_compares_when_asked_to(
@@ -132,10 +142,11 @@ def test_the_numbers_of_the_pages_are_those_of_the_code() -> None:
     """Figures that are written out by hand."""
     from api.book import REFUSED_LENGTH_MAX
     from api.notary import CLOSE_SECONDS
-    from eventstore.database import BUSY_SECONDS, READERS_MAX, WRITER_LOCK
+    from eventstore.database import BUSY_SECONDS, LEASES_LOCK, READERS_MAX, WRITER_LOCK
 
     text = " ".join(page("database").split())
     assert f"advisory lock {WRITER_LOCK} " in text
+    assert f"advisory lock {LEASES_LOCK}," in text
     assert f"waits {BUSY_SECONDS} seconds" in text
     assert f"at most {READERS_MAX} connections" in text
     assert f"{REFUSED_LENGTH_MAX:,} characters" in text

@@ -80,6 +80,16 @@ def test_a_run_that_says_nothing_has_defaults(given: Given, said: dict[str, Any]
     }
 
 
+@pytest.mark.parametrize(("most", "is_taken"), [(1, True), (1_000, True), (0, False), (1_001, False)])
+def test_a_run_takes_so_many_phases_and_no_more(given: Given, most: int, is_taken: bool) -> None:
+    """A run may lower the limit that all runs have, and not raise it."""
+    story = given().when("run.created", config={"max_phases": most})
+    if is_taken:
+        assert story.run.config["max_phases"] == most
+    else:
+        story.refused(InvalidBody)
+
+
 def test_what_a_later_opening_event_leaves_out_is_unchanged(given: Given) -> None:
     """A run that is created after it was queued keeps what was said of it then."""
     queued = {

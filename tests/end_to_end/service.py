@@ -95,7 +95,7 @@ def ask(connection: HTTPConnection, method: str, path: str, body: object = None,
         named["Content-Type"] = "application/json"
     connection.request(method, path, content, named)
     answer = connection.getresponse()
-    told = json.loads(answer.read())
+    told = json.loads(answer.read() or b"{}")
     return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, told)
 
 

@@ -29,7 +29,7 @@ ON_SQLITE_AN_INDEX_OVER_AN_EXPRESSION_IS_NOT_SEEN = pytest.mark.filterwarnings(
 )
 
 
-ADDED_LATER = ("seals", "schema_documentation", "alembic_version")
+ADDED_LATER = ("seals", "schema_documentation", "heartbeats", "alembic_version")
 
 
 class Killed(Exception):
@@ -149,6 +149,7 @@ def test_a_log_from_before_there_were_seals_is_taken_over(
                 roles.harden(connection, role)
     raw.execute("DROP TABLE seals")
     raw.execute("DROP TABLE schema_documentation")
+    raw.execute("DROP TABLE heartbeats")
     raw.execute("UPDATE alembic_version SET version_num = '0001'")
     before = digest(raw, *ADDED_LATER)
     try:

@@ -206,6 +206,12 @@ def test_events_that_come_during_a_look_are_not_overlooked(open_ledger: OpenLedg
     assert stretches(ledger) == [(1, 3)]
 
 
+def test_a_log_that_was_emptied_beneath_a_service_is_looked_at_as_seldom_as_any(ledger: Ledger) -> None:
+    """What this process appended is not there any more, and will not come by looking again at once."""
+    ledger.notary._end = 5
+    assert ledger.notary._seal_what_is_due() == ledger.settings.seal_seconds
+
+
 def test_a_seal_is_next_after_the_commit_that_is_under_way(open_ledger: OpenLedger) -> None:
     """Neither does it wait in vain for a process that commits over and over, nor does it break in."""
     ledger, order = open_ledger(), list[str]()

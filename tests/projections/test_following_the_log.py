@@ -16,7 +16,7 @@ from domain.evolve import fold
 from domain.run import Run
 from eventstore import store
 from eventstore.database import lock_writers, reading
-from projections import Change, annotations, finding, labels, phases, runs, tags
+from projections import Change, annotations, finding, labels, phases, runs, startable_phases, tags, tallies
 from projections.finding import Wanted
 from tests.databases import Digest
 from tests.runs import PhaseInState, Record, RunInState, Sealed, Step
@@ -131,6 +131,25 @@ def test_the_tables_are_made_anew_as_they_were(many_runs: Ledger, raw: Any, dige
         assert digest(raw) == before
 
 
+def test_a_scope_is_the_same_in_whatever_order_its_keys_came(
+    ledger: Ledger, raw: Any, digest: Digest
+) -> None:
+    """The row that is written with the event is the one that the log makes."""
+    scope = {
+        "z": 1,
+        "deliverables": {"tests": ["t"], "code": ["c"]},
+        "goal": "g",
+        "a": {"c": 1, "b": [{"y": 1, "x": 2}]},
+    }
+    ledger.create_run({"run_id": "one", "phases": [{"phase_id": "p1", "scope": scope}]})
+    before = digest(raw)
+    with ledger.engine.begin() as connection:
+        lock_writers(connection)
+        rebuild(connection)
+    assert digest(raw) == before
+    assert ledger.phase("one", "p1")["scope"] == scope
+
+
 def test_rebuilding_repairs_what_was_tampered_with(many_runs: Ledger, raw: Any, digest: Digest) -> None:
     """Rows that no event made are gone, those that were changed or lost are back."""
     before = digest(raw)
@@ -217,6 +236,6 @@ def test_the_tables_know_their_own_shape(engine: Engine) -> None:
 
 def test_every_projection_is_listed() -> None:
     """A module that is forgotten would never be written, nor rebuilt."""
-    names = {"runs", "phases", "run_labels", "annotations", "run_tags"}
+    names = {"runs", "phases", "startable_phases", "run_labels", "annotations", "run_tags", "tallies"}
     assert {each.TABLE.name for each in projections.ALL} == names
-    assert set(projections.ALL) == {runs, phases, labels, annotations, tags}
+    assert set(projections.ALL) == {runs, phases, startable_phases, labels, annotations, tags, tallies}

@@ -1,0 +1,159 @@
+"""Between calls and HTTP: what is sent, what an answer means, and whether to try again."""
+
+import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+
+import httpx2
+import pybreaker
+import stamina
+
+from runnotary_client.calls import Answer, Call
+from runnotary_client.errors import (
+    DEFECT,
+    TOO_MANY,
+    UNAVAILABLE,
+    NotSupported,
+    RunnotaryError,
+    Unavailable,
+    Unreachable,
+    refusal,
+)
+
+PROBLEM = "application/problem+json"
+GATEWAY = {502, 504}
+"""What a proxy says when the service behind it does not answer."""
+NO_CONTENT, NOT_MODIFIED = 204, 304
+LISTENING = httpx2.Timeout(10.0, read=60.0)
+"""How long a stream may be silent, its signs of life included."""
+
+CIRCUIT_FAILURES = 5
+CIRCUIT_SECONDS = 10.0
+
+
+class Patience(NamedTuple):
+    """How long a call is tried."""
+
+    answer_seconds: float = 10.0
+    """Longest that one try waits for an answer."""
+    tries: int = 4
+    seconds: float = 30.0
+    """Once so much time has gone by, no further try is begun."""
+
+    def worth_it(self, error: Exception) -> bool | float:
+        """Whether to try again, or after how many seconds. A refusal is final."""
+        if isinstance(error, httpx2.UnsupportedProtocol):
+            return False
+        if isinstance(error, Unavailable) and error.retry_after is not None:
+            # A little later than asked, so that not all who wait come back at one moment.
+            wait = error.retry_after * random.uniform(1, 1.25)  # noqa: S311  # no secret
+            return wait if wait <= self.seconds else False
+        return isinstance(error, (httpx2.TransportError, Unavailable))
+
+    def attempts(self, *, patiently: bool) -> Any:  # stamina has no public name for it
+        """The tries, to be gone through with `for` or with `async for`."""
+        return stamina.retry_context(
+            on=self.worth_it, attempts=self.tries if patiently else 1, timeout=self.seconds, wait_max=5.0
+        )
+
+
+class Circuit:
+    """Open while the service does not answer; half open after a while, to see whether it does again."""
+
+    def __init__(self) -> None:
+        self._breaker = pybreaker.CircuitBreaker(
+            fail_max=CIRCUIT_FAILURES,
+            reset_timeout=CIRCUIT_SECONDS,
+            exclude=[lambda error: not isinstance(error, httpx2.TransportError)],
+            throw_new_error_on_trip=False,
+        )
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """One try of a call.
+
+        Raises:
+            Unreachable: so many failed one after another that this one is not made.
+        """
+        try:
+            with self._breaker.calling():
+                yield
+        except pybreaker.CircuitBreakerError:
+            raise Unreachable(
+                f"Not asked: {CIRCUIT_FAILURES} calls in a row had no answer. "
+                f"The next try is made {CIRCUIT_SECONDS:g} s after the last."
+            ) from None
+
+
+def request_of(
+    http: httpx2.Client | httpx2.AsyncClient, call: Call, timeout: httpx2.Timeout | None = None
+) -> httpx2.Request:
+    """A call as a request."""
+    content = None if call.body is None else json.dumps(call.body, allow_nan=False).encode()
+    headers = dict(call.headers) | ({"Content-Type": "application/json"} if content is not None else {})
+    params = {name: value for name, value in call.params.items() if value is not None}
+    return http.build_request(
+        call.method,
+        call.path,
+        params=params,
+        headers=headers,
+        content=content,
+        timeout=timeout or http.timeout,
+    )
+
+
+def read(response: httpx2.Response) -> Answer:
+    """What a response says; its body has been read.
+
+    Raises:
+        Refused: no.
+        Unavailable: neither yes nor no.
+        NotSupported: whoever answers is no Runnotary.
+    """
+    status = response.status_code
+    kind = response.headers.get("content-type", "").partition(";")[0]
+    if kind == PROBLEM:
+        problem = response.json()
+        if status in {TOO_MANY, UNAVAILABLE}:
+            retry_after = seconds_of(response.headers.get("retry-after"))
+            raise Unavailable(f"{problem['code']}: {problem['detail']}", problem, retry_after)
+        raise refusal(problem)
+    if status in GATEWAY or (status >= DEFECT and kind != "application/json") or status == TOO_MANY:
+        retry_after = seconds_of(response.headers.get("retry-after"))
+        raise Unavailable(f"{response.url} answers {status}", retry_after=retry_after)
+    if status in {NO_CONTENT, NOT_MODIFIED}:
+        return Answer(status, response.headers, None)
+    if not response.is_success or kind not in {"application/json", "text/event-stream"}:
+        raise NotSupported(
+            f"{response.url} answers {status} {kind or 'without a body'}: that is no Runnotary."
+        )
+    return Answer(status, response.headers, response.json() if kind == "application/json" else None)
+
+
+def seconds_of(retry_after: str | None) -> float | None:
+    """What the header Retry-After says: seconds, or a moment (RFC 9110, 10.2.3)."""
+    if retry_after is None:
+        return None
+    if retry_after.isdigit():
+        return float(retry_after)
+    try:
+        moment = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def unreachable(url: str, error: Exception) -> RunnotaryError:
+    """What a failed connection means to the caller."""
+    if isinstance(error, httpx2.UnsupportedProtocol):
+        return NotSupported(f"{url} is no address of a service; write it as http://127.0.0.1:8000")
+    if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout)):
+        return Unreachable(f"Nothing answers at {url}.")
+    return Unreachable(
+        f"{url} did not answer ({type(error).__name__}). It may be recorded, or not: "
+        "the same call with the same key is recorded once."
+    )
