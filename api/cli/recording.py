@@ -36,7 +36,7 @@ def replay_recording(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the database of its own where it is.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Play what an executor was seen to do, through the service.
+    """Play what an executor was seen to do.
 
     A recording says what was observed; the calls that it made then are made again, through the interface
     that RUNNOTARY_AUTOPACK_API=1 switches on.
