@@ -1,6 +1,7 @@
 """The story of a run, read from the database and told in plain values."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy import Connection
 from api.views import event_view, refusal_view
 from domain.envelopes import RecordedEvent
 from domain.refusals import PhaseNotFound
-from domain.story import Attempt, Happening, Refused, Stay, Story, is_outside_moves, tell, why
+from domain.story import Attempt, Happening, Refused, Stay, Story, behind, is_outside_moves, tell, why
 from domain.times import moment
 from eventstore import store
 
@@ -129,6 +130,7 @@ def entry_view(entry: Happening | Refused) -> dict[str, Any]:
         "outside_moves": is_outside_moves(event),
         "spent_seconds": seconds(entry.spent) if entry.spent is not None else None,
         "why": why(event),
+        "repair": asdict(told) if (told := behind(event)) is not None else None,
         "caused_by": {"version": cause.version, "type": cause.type} if cause is not None else None,
     }
 

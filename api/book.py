@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from uuid_utils import uuid7
 
 import projections
-from api.commands import Command, Outcome, Recorded
+from api.commands import Command, Filing, Outcome, Recorded
 from api.past import Past
 from domain.decide import decide, repeats
 from domain.envelopes import NewEvent, Origin, Proposal, RecordedEvent
@@ -63,6 +63,7 @@ class Book:
         self._keys: dict[str, tuple[KeptKey, Outcome]] = {}
         self._refusals: list[dict[str, Any]] = []
         self._pasts: dict[str, Past] = {}
+        self._is_filing = False
         self._startable: dict[frozenset[tuple[str, str]], Iterator[tuple[str, str]]] = {}
 
     def judge(self, command: Command) -> Outcome:
@@ -106,7 +107,7 @@ class Book:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self._events or self._keys or self._refusals)
+        return not (self._events or self._keys or self._refusals or self._is_filing)
 
     def read_under_lock(self) -> None:
         """See that nobody else writes while this transaction reads what no constraint would prove.
@@ -141,6 +142,8 @@ class Book:
             return outcome
         if command.creation is not None:
             outcome = self._create(command)
+        elif command.filing is not None:
+            outcome = self._file(command.filing, command)
         else:
             proposals = command.proposals
             if command.plan is not None:
@@ -216,6 +219,20 @@ class Book:
         self._events += recorded
         self.runs[run.run_id] = run
         return Recorded(recorded[-1], recorded[:-1], run)
+
+    def _file(self, filing: Filing, command: Command) -> Outcome:
+        """Decide what is about something kept beside the log.
+
+        It is written at once, so that the next command of this transaction finds it: under the lock, and when
+        nothing can be refused any more.
+        """
+        self.read_under_lock()
+        filed = filing(self.connection, self.run(command.run_id or ""), self._at)
+        outcome = [self._propose(proposal, command.origin) for proposal in filed.proposals]
+        for statement, rows in filed.writes:
+            self._is_filing = True
+            statements.write(self.connection, statement, rows)
+        return outcome
 
     def _create(self, command: Command) -> Outcome:
         creation = command.creation

@@ -6,12 +6,14 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from sqlalchemy import Connection
 
 from domain import proposals
 from domain.envelopes import Origin, Proposal, RecordedEvent
 from domain.proposals import Creation
 from domain.refusals import Refusal
 from domain.run import Run
+from eventstore.statements import Write
 
 if TYPE_CHECKING:  # it is made of commands
     from api.book import Book
@@ -32,6 +34,19 @@ NOBODY = Asked()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Filed:
+    """What a request leads to that is about something kept beside the log."""
+
+    proposals: Sequence[Proposal] = ()
+    writes: Sequence[Write] = ()
+    """To be written in the same transaction, when the proposals are accepted."""
+
+
+Filing = Callable[[Connection, Run, str], Filed]
+"""Judges such a request in the transaction, under the lock: by what is kept, the run, and the time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """Proposals that are recorded whole or not at all, or a run to create."""
 
@@ -39,6 +54,8 @@ class Command:
     creation: Creation | None = None
     plan: Callable[["Book"], Sequence[Proposal]] | None = None
     """Says what to propose, of runs as they stand in the transaction; raises what stands against it all."""
+    filing: Filing | None = None
+    """Says what to propose, and what to write beside the log; raises what stands against it all."""
     refusal: Refusal | None = None
     """Why it could not even be understood: there is nothing to judge, and it is kept as a refusal."""
     origin: Origin
@@ -58,7 +75,7 @@ class Command:
     def fingerprint(self) -> str:
         """What tells one request from another."""
         asked: object = self.raw
-        if self.creation is None and self.plan is None:
+        if self.creation is None and self.plan is None and self.filing is None:
             asked = [
                 (
                     p.run_id,
@@ -182,6 +199,11 @@ def planned_in(
 ) -> Command:
     """The command that records what a transaction, by all that it can read, makes of a request."""
     return Command(plan=plan, **common(body, asked))
+
+
+def filed(run_id: str, filing: Filing, body: Mapping[str, Any], asked: Asked) -> Command:
+    """The command that records and writes what a request about something kept beside the log leads to."""
+    return Command(filing=filing, run_id=run_id, **common(body, asked))
 
 
 def refused(body: object, asked: Asked, refusal: Refusal, run_id: str | None = None) -> Command:

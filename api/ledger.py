@@ -26,6 +26,7 @@ from api.leases.leases import Leases
 from api.missing import run_not_found
 from api.notary import Notary, signer_of
 from api.prepare import prepare
+from api.repairs.repairs import Repairs
 from api.replay.replay import Replay
 from api.settings import Settings
 from api.turns import Turns
@@ -34,8 +35,9 @@ from api.writer import Writer, told_if_unavailable
 from domain import proposals
 from domain.envelopes import RecordedEvent
 from domain.evolve import fold
+from domain.judge import quarantined
 from domain.naming import is_id
-from domain.refusals import InvalidBody, PhaseNotFound, Quarantined
+from domain.refusals import InvalidBody, PhaseNotFound
 from domain.rehearsal import Rehearsal, rehearse
 from domain.run import Run
 from domain.times import stamp
@@ -57,6 +59,7 @@ class Ledger:
         self.replay = Replay(engine)
         self.notary = Notary(engine, settings, now, signer, turns)
         self.committer = Committer(Writer(engine, settings, now, self.notary.appended), settings, turns)
+        self.repairs = Repairs(self.reading, self.committer, two_persons=settings.repair_two_persons)
         self.leases = Leases(engine, self.committer, settings, now, turns)
         self.approvals = Approvals(self.reading, self.committer, now)
 
@@ -155,7 +158,7 @@ class Ledger:
             if found is None:
                 raise run_not_found(connection, run_id)
             if found["state"] is None:
-                raise Quarantined(run_id, None, found["version"])
+                raise quarantined(self._fold(connection, run_id))
             found["phases"] = phases.of_run(connection, run_id)
             found["annotations"] = annotations.of_run(connection, run_id)
         return found
@@ -182,6 +185,7 @@ class Ledger:
 
         Raises:
             RunNotFound, PhaseNotFound: there is none.
+            Quarantined: it has no state until it is repaired.
         """
         with self.reading() as connection:
             found = phases.get(connection, run_id, phase_id)
@@ -190,6 +194,8 @@ class Ledger:
                     raise run_not_found(connection, run_id)
                 there = [phase["phase_id"] for phase in phases.of_run(connection, run_id)]
                 raise PhaseNotFound(run_id, phase_id, get_close_matches(phase_id, there))
+            if found["state"] is None:
+                raise quarantined(self._fold(connection, run_id), phase_id)
         return found
 
     def folded(self, run_id: str) -> Run:
@@ -199,9 +205,13 @@ class Ledger:
             RunNotFound: there is none.
         """
         with self.reading() as connection:
-            run = fold(store.read_run(connection, run_id))
-            if run is None:
-                raise run_not_found(connection, run_id)
+            return self._fold(connection, run_id)
+
+    @staticmethod
+    def _fold(connection: Connection, run_id: str) -> Run:
+        run = fold(store.read_run(connection, run_id))
+        if run is None:
+            raise run_not_found(connection, run_id)
         return run
 
     def moves(self, run_id: str, *, to: str | None = None, phase_id: str | None = None) -> dict[str, Any]:

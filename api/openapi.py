@@ -13,6 +13,7 @@ from api import (
     shapes_of_history,
     shapes_of_leases,
     shapes_of_moves,
+    shapes_of_repairs,
     shapes_of_replay,
     shapes_of_story,
 )
@@ -23,6 +24,7 @@ from api.leases.wanted import Claim, Heartbeat
 from api.replay.wanted import Rebuilding, Verification
 from api.shapes import Problem
 from domain.proposals import Batch, DryRun, NewPhase, NewRun, ProposedEvent
+from domain.repairs import Approval, ApprovalOfAll, NewRepair, Rejection, SuggestedRepairs
 
 BODIES = (
     NewRun,
@@ -30,6 +32,11 @@ BODIES = (
     ProposedEvent,
     Batch,
     DryRun,
+    NewRepair,
+    SuggestedRepairs,
+    Approval,
+    ApprovalOfAll,
+    Rejection,
     Claim,
     Heartbeat,
     Verification,
@@ -44,6 +51,7 @@ SHAPES = (
     shapes_of_history,
     shapes_of_leases,
     shapes_of_moves,
+    shapes_of_repairs,
     shapes_of_replay,
     shapes_of_story,
     shapes_of_autopack,
@@ -89,6 +97,10 @@ TAGS = [
     {"name": "approvals", "description": "What waits for a person's answer, and what came of it."},
     {"name": "figures", "description": "How many, how often, how much: sums over all runs, or some."},
     {"name": "refusals", "description": "What was refused, and why."},
+    {
+        "name": "repairs",
+        "description": "What waits in quarantine, and states that are set outside the moves.",
+    },
     {"name": "seals", "description": "What shows whether the log is what it was."},
     {"name": "machine", "description": "Which moves there are."},
     {"name": "replay", "description": "Prove the record, and make the tables anew from it."},

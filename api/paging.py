@@ -17,6 +17,8 @@ PAGE = 50
 PAGE_MAX = 500
 POSITION_MAX = 2**63
 VERSION_MAX = 2**31 - 1
+NO_NUL = r"^[^\x00]*$"
+"""The pattern of a text that can be looked for: PostgreSQL cannot even compare with a NUL."""
 
 
 class Limited(BaseModel):

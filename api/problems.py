@@ -46,6 +46,11 @@ STATUS: dict[type[Refusal], int] = {
     refusals.RunPreserved: 409,
     refusals.ApprovalNotFound: 404,
     refusals.ApprovalAnswered: 409,
+    refusals.RepairNotFound: 404,
+    refusals.NothingToRepair: 409,
+    refusals.RepairOutOfDate: 409,
+    refusals.RepairDecided: 409,
+    refusals.SecondPersonNeeded: 403,
     refusals.VersionMismatch: 412,
     refusals.IdempotencyKeyReused: 422,
     history.NoSuchVersion: 404,
@@ -80,6 +85,8 @@ RUN_BLAME = "/v1/runs/{run_id}/blame"
 PHASE = "/v1/runs/{run_id}/phases/{phase_id}"
 MACHINE = "/v1/machine"
 APPROVALS = "/v1/approvals"
+REPAIRS = "/v1/repairs"
+REPAIR = "/v1/repairs/{repair_id}"
 
 LOOK_AT: dict[type[Refusal], str] = {
     refusals.IllegalMove: RUN_MOVES,
@@ -96,6 +103,10 @@ LOOK_AT: dict[type[Refusal], str] = {
     refusals.ApprovalNotFound: APPROVALS,
     history.NoSuchVersion: RUN,
     history.UnknownField: RUN_BLAME,
+    refusals.RepairNotFound: REPAIRS,
+    refusals.NothingToRepair: RUN,
+    refusals.RepairDecided: REPAIR,
+    refusals.SecondPersonNeeded: REPAIR,
     refusals.UnknownEvent: MACHINE,
     refusals.UnknownState: MACHINE,
     refusals.ReservedEvent: MACHINE,
@@ -153,18 +164,43 @@ def call_for(refusal: Refusal) -> dict[str, Any] | None:
     facts = refusal.facts()
     if refusal.is_of_new_run and not isinstance(refusal, refusals.RunNotFound):
         return None
-    if refusal.next_event is not None:
-        return {"method": "POST", "path": RUN_EVENTS.format(**facts), "body": refusal.next_event}
-    match refusal:
-        case refusals.RunNotFound():
-            return {"method": "POST", "path": "/v1/runs", "body": {"run_id": refusal.run_id}}
-        case refusals.PhaseNotFound():
-            path = f"/v1/runs/{refusal.run_id}/phases"
-            return {"method": "POST", "path": path, "body": {"phase_id": refusal.phase_id}}
-        case refusals.UnknownState(entity=str()):
-            return {"method": "GET", "path": rightly_asked(refusal)}
+    if (asked := request_for(refusal)) is not None:
+        path, body = asked
+        return {"method": "POST", "path": path, "body": body}
+    if isinstance(refusal, refusals.UnknownState) and refusal.entity is not None:
+        return {"method": "GET", "path": rightly_asked(refusal)}
     look_at = LOOK_AT.get(type(refusal))
     return {"method": "GET", "path": look_at.format(**facts)} if look_at is not None else None
+
+
+def request_for(refusal: Refusal) -> tuple[str, dict[str, Any]] | None:
+    """What would clear the way: where it is sent, and what; None where nothing is."""
+    if refusal.next_event is not None:
+        return RUN_EVENTS.format(**refusal.facts()), refusal.next_event
+    match refusal:
+        case refusals.RunNotFound():
+            return "/v1/runs", {"run_id": refusal.run_id}
+        case refusals.PhaseNotFound():
+            return f"/v1/runs/{refusal.run_id}/phases", {"phase_id": refusal.phase_id}
+        case refusals.Quarantined(run_id, phase_id, version, _, suggested):
+            return REPAIRS, repair_of(run_id, phase_id, suggested, version)
+        case refusals.RepairOutOfDate():
+            return REPAIRS, refusal.again
+    return None
+
+
+def repair_of(
+    run_id: str, phase_id: str | None, suggested: str | None, version: int | None
+) -> dict[str, Any]:
+    """The repair of something in quarantine, to be proposed; without a suggestion, somebody says which."""
+    body = {
+        "run_id": run_id,
+        "phase_id": phase_id,
+        "state": suggested or "say which",
+        "reason": "say why",
+        "expected_version": version,
+    }
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def rightly_asked(refusal: refusals.UnknownState) -> str:

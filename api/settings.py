@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     seal_key: Path | None = Field(
         None, description="File of an Ed25519 private key in PEM that signs the seals; without, none does."
     )
+    repair_two_persons: bool = Field(
+        False, description="Whether a repair is approved by another actor than the one who proposed it."
+    )
     lease_seconds_max: int = Field(
         86_400, ge=1, le=LEASE_SECONDS_MAX, description="Longest lease that an attempt gets, in seconds."
     )

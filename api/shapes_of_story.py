@@ -43,6 +43,20 @@ class StateBy(EventBy):
     why: str | None
 
 
+class RepairTold(BaseModel):
+    """What is behind a repair."""
+
+    repair_id: str
+    before: str | None = Field(description="null: quarantine.")
+    after: str | None
+    evidence: list[str] = Field(description="What showed that it is right: text, or links.")
+    finding: str | None = Field(description="The code of the finding that it answers.")
+    proposed_by: str | None
+    proposed_at: str | None
+    approved_by: str | None
+    approved_at: str | None
+
+
 class Entry(BaseModel):
     """An event or a refusal, in its place. Of a refusal there are `kind`, `at` and `refusal` only."""
 
@@ -57,6 +71,7 @@ class Entry(BaseModel):
     why: str | None = Field(
         None, description="Outcome, detail, text, why and reason, as far as its data say."
     )
+    repair: RepairTold | None = Field(None, description="What is behind it, where it is a repair.")
     caused_by: EventNamed | None = Field(None, description="The event of this run that brought it about.")
     refusal: RefusalShown | None = None
 

@@ -32,6 +32,9 @@ NOTE = "Times are in UTC, by the clock of the service. An actor is who they say,
 TOLD = {*USAGE, *WHY}
 """What a line tells of the data of an event; of the rest it tells that it is there."""
 
+OF_REPAIR = {"state", "repair"}
+"""What is told of the data of a repair by itself."""
+
 
 def markdown(story: Json) -> str:
     """The story of a run, or of one of its phases, as `api.audit` tells it."""
@@ -113,12 +116,26 @@ def event_line(entry: Json) -> str:
         implied = "implied" if event["implied"] else "brought about"
         parts.append(f"{implied} by **{cause['version']}** {word(cause['type'])}")
     parts += [f"{name.replace('_', ' ')} +{amount:,}" for name, amount in spent(event["data"])]
-    if more := [word(name) for name in event["data"] if name not in TOLD]:
+    parts += behind(entry["repair"]) if entry["repair"] else ()
+    told = TOLD | OF_REPAIR if entry["repair"] else TOLD
+    if more := [word(name) for name in event["data"] if name not in told]:
         parts.append(f"holds {', '.join(more)}")
     if entry["why"]:
         # The last, so that nothing that follows it can be anything else.
         parts.append(f"says: {text(entry['why'])}")
     return "; ".join(parts)
+
+
+def behind(repair: Json) -> Iterator[str]:
+    """Who proposed a repair and who approved it, when, to answer what, and on what evidence."""
+    yield f"repair {word(repair['repair_id'])}"
+    for done in ("proposed", "approved"):
+        if repair[f"{done}_by"]:
+            at = f" on {moment_of(repair[f'{done}_at'])}" if repair[f"{done}_at"] else ""
+            yield f"{done} by {text(repair[f'{done}_by'])}{at}"
+    if repair["finding"]:
+        yield f"answers {word(repair['finding'])}"
+    yield from (f"evidence: {text(each)}" for each in repair["evidence"])
 
 
 def refusal_line(refusal: Json) -> str:

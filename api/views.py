@@ -9,7 +9,7 @@ import orjson
 from api.commands import Recorded
 from domain.envelopes import RecordedEvent
 from domain.events import EVENTS
-from domain.judge import blocker
+from domain.judge import blocker, unknown_state
 from domain.moves import (
     LEADS_TO,
     NONE,
@@ -22,19 +22,15 @@ from domain.moves import (
     moves_to,
     shortest_path,
 )
-from domain.refusals import PhaseNotFound, Refusal, UnknownState
+from domain.refusals import PhaseNotFound, Refusal
 from domain.rehearsal import walk
 from domain.run import Annotation, Phase, Run
-from domain.states import PhaseState, RunState
+from domain.states import STATES
 from domain.told import said
 from projections import phases, runs
 from projections.annotations import row as annotation_row
 from projections.annotations import shown as annotation_shown
 
-STATES: dict[Entity, list[str]] = {
-    "run": [str(state) for state in RunState],
-    "phase": [str(state) for state in PhaseState],
-}
 EVENT_FIELDS = (
     "position",
     "event_id",
@@ -222,19 +218,6 @@ def path_view(run: Run, to: str, phase_id: str | None) -> dict[str, Any]:
         ],
         **blocked_view(steps[0].refusal if steps else None),
     }
-
-
-def unknown_state(run: Run, to: str, phase_id: str | None) -> UnknownState:
-    """The refusal of a state that is none of what was asked about; it may be one of the other entity."""
-    other: Entity = "phase" if phase_id is None else "run"
-    states = STATES["run" if phase_id is None else "phase"]
-    meant = get_close_matches(to.upper(), states, n=2)
-    if to not in STATES[other]:
-        return UnknownState(to, states, meant)
-    # Of the phases, one for which there is something to tell.
-    phases_there = sorted(run.phases.values(), key=lambda phase: phase.state == to)
-    named = phases_there[0].phase_id if phases_there and phase_id is None else None
-    return UnknownState(to, states, meant, other, run.run_id, named)
 
 
 def machine_view(entity: Entity) -> dict[str, Any]:

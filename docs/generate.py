@@ -324,6 +324,7 @@ def limits(told: Mapping[str, Any], of: str) -> str:
 # --- refusals ---
 
 RUN, PHASE = "nightly-42", "phase1-build"
+REPAIR = "9f2c1d3e4a5b"
 INSTANCE = f"/v1/runs/{RUN}/events"
 REQUEST_ID = "019ab3c1-5f00-7000-8000-000000000001"
 FIRST_AT, LAST_AT = "2026-11-22T10:00:00.000000Z", "2026-11-22T10:05:00.000000Z"
@@ -365,7 +366,12 @@ REFUSALS: dict[str, tuple[Case, ...]] = {
         Case("Nobody waits for this answer.", refusals.ApprovalNotFound(7, RUN, [9, 12])),
         Case("A run is to be created under an id that is taken.", refusals.RunExists(RUN, "RUN_CREATED", 3)),
         Case("A phase is to be added under an id that is taken.", refusals.PhaseExists(RUN, PHASE, "QUEUED")),
-        Case("The run or the phase was imported without a legal state.", refusals.Quarantined(RUN, None, 1)),
+        Case(
+            "The run or the phase was imported without a legal state. `call` proposes the repair.",
+            refusals.Quarantined(
+                RUN, None, 1, "READY", "RUN_CREATED", [{"code": "illegal-run-state", "value": "READY"}]
+            ),
+        ),
     ),
     "What the machine and its guards say": (
         Case(
@@ -428,6 +434,32 @@ REFUSALS: dict[str, tuple[Case, ...]] = {
         Case(
             "A request for approval is answered that has its answer.",
             refusals.ApprovalAnswered(RUN, 7, "granted", "cli:ann"),
+        ),
+    ),
+    "What stands against a repair": (
+        Case("No repair has this id.", refusals.RepairNotFound("9f2c1d3e4a5c")),
+        Case(
+            "A repair is proposed to the state that the run or phase is in.",
+            refusals.NothingToRepair(RUN, "COMPLETE", PHASE),
+        ),
+        Case(
+            "A repair is approved whose run has had an event since it was proposed.",
+            refusals.RepairOutOfDate(
+                REPAIR,
+                RUN,
+                4,
+                5,
+                {"run_id": RUN, "phase_id": PHASE, "state": "COMPLETE", "reason": "the tool crashed"},
+            ),
+        ),
+        Case(
+            "A repair is approved or rejected that was decided in the other way, or by somebody else.",
+            refusals.RepairDecided(REPAIR, RUN, "approved", "grace", LAST_AT),
+        ),
+        Case(
+            "[`RUNNOTARY_REPAIR_TWO_PERSONS`](settings.md) is on, and a repair is approved by the one who "
+            "has proposed it, or by nobody who gives a name.",
+            refusals.SecondPersonNeeded(REPAIR, RUN, "ada", "ada"),
         ),
     ),
     "What stands against a lease": (

@@ -9,6 +9,7 @@ from typing import Any
 from domain.envelopes import RecordedEvent
 from domain.events.shared import LEASE_SECONDS_MAX
 from domain.moves import entity_of
+from domain.quarantine import Quarantine, diagnosis
 from domain.run import (
     CONFIG_KINDS,
     DEFAULT_CONFIG,
@@ -20,7 +21,7 @@ from domain.run import (
     Released,
     Run,
 )
-from domain.states import ATTEMPT_OPEN, DONE, SETTLED, ApprovalStatus, PhaseState, RunState
+from domain.states import ATTEMPT_OPEN, DONE, ENDED, ApprovalStatus, PhaseState, RunState
 from domain.tally import COUNTED, tallied
 from domain.told import said
 
@@ -69,6 +70,7 @@ def changes_by_run(run: Run, event: RecordedEvent) -> dict[str, Any]:
         completed_at = event.recorded_at if state in DONE else None
         changes = {"state": state, "started_at": run.started_at or started_at, "completed_at": completed_at}
         changes["ended_by_implication"] = event.implied and state in DONE
+    changes["quarantine"] = why_waiting(run.quarantine, event)
     match event.type:
         case "run.queued" | "run.bootstrapped" | "run.created":
             changes |= described(data)
@@ -142,7 +144,7 @@ def changes_by_phase(run: Run, event: RecordedEvent) -> dict[str, Any]:
 def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
     """The phase after one of its events."""
     data, at = event.data, event.recorded_at
-    changes: dict[str, Any] = {"updated_at": at}
+    changes: dict[str, Any] = {"updated_at": at, "quarantine": why_waiting(phase.quarantine, event)}
     match event.type:
         case "phase.added" | "phase.imported" | "phase.quarantined":
             kinds: dict[str, type[Any]] = {
@@ -170,6 +172,10 @@ def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
             changes["last_outcome"] = outcome
         case "phase.skipped":
             changes["last_outcome"] = {"code": "SKIPPED", "detail": said(data, "reason", str)}
+        case "phase.repaired" if event.state_after in ENDED and approved(data):
+            changes["last_outcome"] = {"code": "REPAIRED", "detail": said(data, "reason", str)}
+        case "phase.repaired" if event.state_after == PhaseState.QUEUED:
+            changes["executor"] = None
         case "phase.released":
             changes["executor"] = None
             changes["released"] = Released(event.attempt or phase.attempt, said(data, "why", str))
@@ -185,11 +191,22 @@ def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
     return phase._replace(**changes)
 
 
+def why_waiting(known: Quarantine | None, event: RecordedEvent) -> Quarantine | None:
+    """Why something waits in quarantine after an event of it; None where it has a state."""
+    if event.state_after is not None:
+        return None
+    return diagnosis(event) if event.type in ("run.quarantined", "phase.quarantined") else known
+
+
+def approved(data: Mapping[str, Any]) -> bool:
+    """Whether a proposal is behind a repair. Before there were any, a repair left no outcome."""
+    return said(said(data, "repair", dict) or {}, "repair_id", str) is not None
+
+
 def moved(phase: Phase, event: RecordedEvent, attempt: int) -> dict[str, Any]:
     """What changes in a phase because its state does."""
     state, at = event.state_after, event.recorded_at
-    over = state in SETTLED or state == PhaseState.FAILED
-    changes: dict[str, Any] = {"state": state, "completed_at": at if over else None}
+    changes: dict[str, Any] = {"state": state, "completed_at": at if state in ENDED else None}
     if state in ATTEMPT_OPEN:
         changes |= {"started_at": phase.started_at or at, "attempt": max(attempt, 1)}
     else:

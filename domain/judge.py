@@ -10,6 +10,7 @@ from domain.moves import (
     QUARANTINED,
     RECORDED_BY_SERVICE,
     TABLE,
+    Entity,
     entity_of,
     legal_events,
     shortest_path,
@@ -35,9 +36,10 @@ from domain.refusals import (
     RunTerminal,
     StaleAttempt,
     TooManyPhases,
+    UnknownState,
 )
 from domain.run import Phase, Run
-from domain.states import ATTEMPT_OPEN, EXECUTING, SETTLED, ApprovalStatus, PhaseState, RunState
+from domain.states import ATTEMPT_OPEN, EXECUTING, SETTLED, STATES, ApprovalStatus, PhaseState, RunState
 
 NOT_A_PHASE = "it is the id of the run, and an id tells which of the two is meant"
 
@@ -145,7 +147,7 @@ def known_phase(run: Run, phase_id: str) -> Phase:
             raise InvalidId("phase_id", phase_id, NOT_A_PHASE)
         raise PhaseNotFound(run.run_id, phase_id, get_close_matches(phase_id, run.phases))
     if phase.condition == QUARANTINED:
-        raise Quarantined(run.run_id, phase_id, run.version)
+        raise quarantined(run, phase_id)
     return phase
 
 
@@ -154,7 +156,7 @@ def judge_known(run: Run, event: str) -> None:
     if run.version == 0 and (entity_of(event) == "phase" or (event, NONE) not in LEADS_TO):
         raise RunNotFound(run.run_id)
     if run.condition == QUARANTINED:
-        raise Quarantined(run.run_id, None, run.version)
+        raise quarantined(run)
 
 
 def judge_added(run: Run, phase_id: str, phase: Phase | None) -> None:
@@ -208,7 +210,7 @@ def judge_heartbeat(run: Run, phase_id: str, attempt: int) -> None:
     if phase is None:
         raise PhaseNotFound(run.run_id, phase_id, get_close_matches(phase_id, run.phases))
     if QUARANTINED in (run.condition, phase.condition):
-        raise Quarantined(run.run_id, phase_id, run.version)
+        raise quarantined(run, None if run.condition == QUARANTINED else phase_id)
     if attempt != phase.attempt or phase.state not in ATTEMPT_OPEN:
         raise stale(run, phase, "heartbeat", attempt)
     if phase.lease is None:
@@ -220,6 +222,28 @@ def stale(run: Run, phase: Phase, event: str, attempt: int) -> StaleAttempt:
     released = phase.released
     why = released.why if released is not None and released.attempt == attempt else None
     return StaleAttempt(run.run_id, phase.phase_id, event, attempt, phase.attempt, phase.state, why)
+
+
+def quarantined(run: Run, phase_id: str | None = None) -> Quarantined:
+    """The refusal of anything about a run or phase without a state, with what is known of why it has none."""
+    why = run.quarantine if phase_id is None else run.phases[phase_id].quarantine
+    if why is None:
+        return Quarantined(run.run_id, phase_id, run.version)
+    findings = [dict(finding) for finding in why.findings]
+    return Quarantined(run.run_id, phase_id, run.version, why.value, why.suggested, findings)
+
+
+def unknown_state(run: Run, to: str, phase_id: str | None) -> UnknownState:
+    """The refusal of a state that is none of what was asked about; it may be one of the other entity."""
+    other: Entity = "phase" if phase_id is None else "run"
+    states = STATES["run" if phase_id is None else "phase"]
+    meant = get_close_matches(to.upper(), states, n=2)
+    if to not in STATES[other]:
+        return UnknownState(to, states, meant)
+    # Of the phases, one for which there is something to tell.
+    phases_there = sorted(run.phases.values(), key=lambda phase: phase.state == to)
+    named = phases_there[0].phase_id if phases_there and phase_id is None else None
+    return UnknownState(to, states, meant, other, run.run_id, named)
 
 
 def illegal(run: Run, event: str, condition: str, phase_id: str | None) -> IllegalMove:

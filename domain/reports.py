@@ -16,7 +16,7 @@ from domain.events import EVENTS
 from domain.judge import illegal, judge_known, known_phase
 from domain.moves import LEADS_TO, shortest_path
 from domain.run import Phase, Run
-from domain.states import DONE, DONE_FAILED, EXECUTING, SETTLED, PhaseState, RunState
+from domain.states import DONE, DONE_FAILED, ENDED, EXECUTING, PhaseState, RunState
 from domain.times import moment
 
 REPEATED_WITHIN = timedelta(seconds=5)
@@ -41,8 +41,6 @@ SAID: dict[str, dict[str, Any]] = {
     "run.failed_requires_human_review": {"reason": "every phase has ended, and some have failed"},
 }
 """What an event tells where the report tells nothing."""
-
-ENDED = SETTLED | {PhaseState.FAILED}
 
 
 def state_reported(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from domain.events.shared import INTEGER_MAX, RunConfig
 from domain.moves import NONE, QUARANTINED
+from domain.quarantine import Quarantine
 from domain.states import DONE, SETTLED, ApprovalStatus, PhaseState, TierState
 from domain.tally import NOTHING_COUNTED, Tally
 from domain.times import later
@@ -132,6 +133,8 @@ class Phase(NamedTuple):
     started_at: str | None = None
     completed_at: str | None = None
     updated_at: str | None = None
+    quarantine: Quarantine | None = None
+    """Why it has no state; None where it has one."""
 
     @property
     def condition(self) -> str:
@@ -172,6 +175,8 @@ class Run(NamedTuple):
     updated_at: str | None = None
     started_at: str | None = None
     completed_at: str | None = None
+    quarantine: Quarantine | None = None
+    """Why it has no state; None where it has one."""
 
     @property
     def condition(self) -> str:

@@ -43,6 +43,13 @@ class TierState(StrEnum):
     SKIPPED = "SKIPPED"
 
 
+STATES: dict[str, list[str]] = {
+    "run": [str(state) for state in RunState],
+    "phase": [str(state) for state in PhaseState],
+}
+"""The states of each entity that events lead to, in their order."""
+
+
 class ApprovalStatus(StrEnum):
     """What came of a request for approval."""
 
@@ -64,3 +71,6 @@ ATTEMPT_OPEN = frozenset({PhaseState.EXECUTING, PhaseState.GATE, PhaseState.CI_R
 
 SETTLED = frozenset({PhaseState.COMPLETE, PhaseState.SKIPPED})
 """Phase states that let a run succeed."""
+
+ENDED = SETTLED | {PhaseState.FAILED}
+"""Phase states in which nobody works on the phase, nor waits for it."""

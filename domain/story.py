@@ -35,6 +35,21 @@ Refused = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """What is behind a repair: who proposed it, who approved it, and what showed that it is right."""
+
+    repair_id: str
+    before: str | None
+    after: str | None
+    evidence: Sequence[str]
+    finding: str | None
+    proposed_by: str | None
+    proposed_at: str | None
+    approved_by: str | None
+    approved_at: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
     """An event in its place."""
 
@@ -249,6 +264,22 @@ def follow_attempt(
 def is_outside_moves(event: RecordedEvent) -> bool:
     """Whether it set a state, or took one away, outside the moves."""
     return event.type in RECORDED_BY_SERVICE
+
+
+def behind(event: RecordedEvent) -> Behind | None:
+    """What is behind a repair; None where it is none, or one from before repairs were proposed."""
+    told = said(event.data, "repair", dict) or {}
+    repair_id = said(told, "repair_id", str)
+    if event.type not in REPAIRS or repair_id is None:
+        return None
+    named = ("finding", "proposed_by", "proposed_at", "approved_by", "approved_at")
+    return Behind(
+        repair_id=repair_id,
+        before=event.state_before,
+        after=event.state_after,
+        evidence=[each for each in said(told, "evidence", list) or () if isinstance(each, str)],
+        **{name: said(told, name, str) for name in named},
+    )
 
 
 def why(event: RecordedEvent) -> str | None:

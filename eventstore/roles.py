@@ -13,6 +13,7 @@ GRANTS = {
     "alembic_version": "SELECT",
     "schema_documentation": "SELECT",
     "refusals": "SELECT, INSERT, DELETE",
+    "repairs": "SELECT, INSERT, UPDATE",
     "heartbeats": "SELECT, INSERT, UPDATE, DELETE",
     "projections": "SELECT",
     "runs": "SELECT, INSERT, UPDATE",
@@ -21,6 +22,7 @@ GRANTS = {
     "run_labels": "SELECT, INSERT, DELETE",
     "annotations": "SELECT, INSERT",
     "approvals": "SELECT, INSERT, UPDATE",
+    "quarantine": "SELECT, INSERT, DELETE",
     "run_tags": "SELECT, INSERT",
     "tallies": "SELECT, INSERT, UPDATE",
 }

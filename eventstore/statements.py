@@ -25,6 +25,9 @@ class Compiled:
     """A row in the form that the driver takes."""
 
 
+Write = tuple[Executable, Sequence[Mapping[str, Any]]]
+"""A statement, and the rows to run it with."""
+
 FETCHED = 1_000
 """Rows that a stream takes from the database at once."""
 

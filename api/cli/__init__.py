@@ -21,6 +21,7 @@ from api.cli import (
     reading,
     recording,
     rehearsing,
+    repairs,
     replay,
     seals,
     serving,
@@ -57,6 +58,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     leasing.heartbeat,
     leasing.leases,
     reading.refusals,
+    repairs.quarantine,
     stats.stats,
     seals.seals,
     replay.verify,
@@ -72,6 +74,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(approvals.approvals, name="approvals")
+app.add_typer(repairs.repair, name="repair")
 app.add_typer(upkeep.db, name="db")
 
 

@@ -34,27 +34,44 @@ def row(label: str, text: str) -> Text:
 
 def command_for(call: Mapping[str, Any]) -> list[str] | None:
     """The command that makes this call, where there is one."""
-    body = call.get("body", {})
-    words: list[str] | None = None
     path, _, query = call.get("path", "").strip("/").partition("?")
-    asked = dict(parse_qsl(query))
-    match call.get("method"), path.split("/"):
-        case "POST", ["v1", "runs"]:
-            words = ["create", *([body["run_id"]] if "run_id" in body else [])]
-        case "POST", ["v1", "runs", run_id, "phases"]:
-            words = ["propose", run_id, "phase.added", "--phase", body["phase_id"]]
-        case "POST", ["v1", "runs", run_id, "events"]:
-            words = ["propose", run_id, body["type"], *options_for(body)]
-        case "GET", ["v1", "runs", run_id, "moves"]:
+    if call.get("method") == "POST":
+        return command_that_posts(path, call.get("body", {}))
+    return command_that_gets(path, dict(parse_qsl(query)))
+
+
+def command_that_posts(path: str, body: Mapping[str, Any]) -> list[str] | None:
+    """The command that sends this body there."""
+    match path.split("/"):
+        case ["v1", "runs"]:
+            return ["create", *([body["run_id"]] if "run_id" in body else [])]
+        case ["v1", "runs", run_id, "phases"]:
+            return ["propose", run_id, "phase.added", "--phase", body["phase_id"]]
+        case ["v1", "runs", run_id, "events"]:
+            return ["propose", run_id, body["type"], *options_for(body)]
+        case ["v1", "repairs"]:
+            return ["repair", "propose", body["run_id"], body["state"], *options_of_repair(body)]
+    return None
+
+
+def command_that_gets(path: str, asked: Mapping[str, str]) -> list[str] | None:
+    """The command that reads what is there."""
+    words: list[str] | None = None
+    match path.split("/"):
+        case ["v1", "runs", run_id, "moves"]:
             words = ["moves", run_id, *(["--to", asked["to"]] if "to" in asked else [])]
             words += ["--phase", asked["phase_id"]] if "phase_id" in asked else []
-        case "GET", ["v1", "runs", run_id, "blame"]:
+        case ["v1", "runs", run_id, "blame"]:
             words = ["blame", run_id]
-        case "GET", ["v1", "runs", run_id] | ["v1", "runs", run_id, "phases", _]:
+        case ["v1", "runs", run_id] | ["v1", "runs", run_id, "phases", _]:
             words = ["show", run_id]
-        case "GET", ["v1", "machine"]:
+        case ["v1", "repairs"]:
+            words = ["repair", "list"]
+        case ["v1", "repairs", repair_id]:
+            words = ["repair", "show", repair_id]
+        case ["v1", "machine"]:
             words = ["machine"]
-        case "GET", ["v1", "schemas"]:
+        case ["v1", "schemas"]:
             words = ["schema"]
     return words
 
@@ -73,3 +90,15 @@ def options_for(body: Mapping[str, Any]) -> list[str]:
     if reason is not None:
         options += ["--reason", reason]
     return options
+
+
+def options_of_repair(body: Mapping[str, Any]) -> list[str]:
+    """The options of `runnotary repair propose` that make this body."""
+    named = {
+        "phase_id": "--phase",
+        "reason": "--reason",
+        "finding": "--finding",
+        "expected_version": "--expect",
+    }
+    options = [word for name, option in named.items() if name in body for word in (option, str(body[name]))]
+    return options + [word for each in body.get("evidence", ()) for word in ("--evidence", each)]

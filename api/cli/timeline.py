@@ -79,6 +79,16 @@ def change(event: Json) -> Text:
     return Text.assemble(f"{before} \N{RIGHTWARDS ARROW} " if before else "", cell(after))
 
 
+def behind(repair: Any) -> Iterator[str]:  # whatever the data of an event hold
+    """Who proposed a repair, who approved it, what it answers, and on what evidence."""
+    if not isinstance(repair, dict) or "repair_id" not in repair:
+        return
+    yield f"proposed by {repair.get('proposed_by')}, approved by {repair.get('approved_by')}"
+    if repair.get("finding"):
+        yield f"answers {repair['finding']}"
+    yield from (f"evidence: {each}" for each in repair.get("evidence") or ())
+
+
 def said(event: Json) -> Iterator[str]:
     """What an event tells besides its type: outcome, note, reason, usage, and who took it up."""
     from domain.moves import RECORDED_BY_SERVICE
@@ -87,6 +97,7 @@ def said(event: Json) -> Iterator[str]:
     data = event["data"]
     if event["type"] in RECORDED_BY_SERVICE:
         yield "outside the moves"
+        yield from behind(data.get("repair"))
     if event["implied"]:
         yield "implied by the run's end"
     yield from (str(data[name]) for name in WHY if data.get(name))

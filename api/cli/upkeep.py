@@ -94,7 +94,7 @@ def harden(
     role: Annotated[str, typer.Argument(metavar="ROLE", help="Its name; it is made if there is none.")],
     database: Database = None,
 ) -> None:
-    """Make a role of PostgreSQL that can do what the service does, and no more.
+    """Make a role of PostgreSQL that can serve, and no more.
 
     It owns no table, so it can neither drop a guard nor migrate: serve with RUNNOTARY_MIGRATE=false.
     """

@@ -10,7 +10,7 @@ from api.missing import run_not_found
 from api.views import run_view
 from domain.envelopes import RecordedEvent
 from domain.evolve import fold
-from domain.refusals import Quarantined
+from domain.judge import quarantined
 from domain.times import normalised
 from eventstore import store
 from projections import runs
@@ -46,7 +46,7 @@ def run_as_it_was(connection: Connection, run_id: str, **until: Any) -> dict[str
     run = fold(events_until(connection, run_id, **until))
     assert run is not None  # noqa: S101  # there are events
     if run.state is None:
-        raise Quarantined(run_id, None, run.version)
+        raise quarantined(run)
     return run_view(run)
 
 

@@ -11,6 +11,7 @@ from api.replay.wanted import Rebuilding, Verification
 from api.unavailable import Unavailable
 from domain.proposals import Batch, DryRun, NewPhase, NewRun, ProposedEvent
 from domain.refusals import Refusal
+from domain.repairs import Approval, ApprovalOfAll, NewRepair, Rejection, SuggestedRepairs
 
 EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
     NewRun: {
@@ -24,6 +25,17 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "phase_id": "phase1-build",
         "data": {"executor": "builder-7"},
     },
+    NewRepair: {
+        "run_id": "nightly-42",
+        "phase_id": "phase1-build",
+        "state": "COMPLETE",
+        "reason": "The tool crashed after the merge.",
+        "evidence": ["commit 9f2c1d is in main"],
+    },
+    SuggestedRepairs: {"reason": "READY meant created"},
+    Approval: {},
+    ApprovalOfAll: {"finding": "illegal-run-state"},
+    Rejection: {"reason": "The merge was undone."},
     Claim: {"executor": "builder-7", "lease_seconds": 300},
     Heartbeat: {"attempt": 1},
     Verification: {"since": 0},
@@ -65,6 +77,9 @@ HEADERS = {
         header("X-Correlation-ID", "An id that is recorded with the events."),
         header("traceparent", "W3C trace context; recorded with the events."),
     ]
+}
+HEADERS_WITHOUT_KEY = {
+    "parameters": [each for each in HEADERS["parameters"] if each["name"] != "Idempotency-Key"]
 }
 HEADERS_OF_PROPOSAL = {
     "parameters": [

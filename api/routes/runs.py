@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api import commands
 from api.history.refusals import NoSuchVersion
 from api.ledger import Ledger
-from api.paging import POSITION_MAX, VERSION_MAX, Paged, cursor_of, json_answer, page, place_of
+from api.paging import NO_NUL, POSITION_MAX, VERSION_MAX, Paged, cursor_of, json_answer, page, place_of
 from api.requests import asked_by, body_of, if_match, no_if_match, only_parameters
 from api.routes.documents import HEADERS, HEADERS_OF_PROPOSAL, answers, body
 from api.shapes import Phase, Run, RunList
@@ -32,9 +32,6 @@ from domain.refusals import (
 from domain.states import RunState
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
-
-NO_NUL = r"^[^\x00]*$"
-"""PostgreSQL cannot even compare with one."""
 
 Mark = Literal["false", "true", "any"]
 MARKS: dict[Mark, bool | None] = {"false": False, "true": True, "any": None}
@@ -166,7 +163,9 @@ async def add_phase(run_id: str, request: Request) -> Response:
     return json_answer(phase_view(run_id, phase), 201, headers)
 
 
-@router.get("/{run_id}/phases/{phase_id}", responses=answers({200: Phase}, RunNotFound, PhaseNotFound))
+@router.get(
+    "/{run_id}/phases/{phase_id}", responses=answers({200: Phase}, RunNotFound, PhaseNotFound, Quarantined)
+)
 def get_phase(run_id: str, phase_id: str, request: Request) -> Response:
     """A phase as it stands."""
     ledger: Ledger = request.app.state.ledger

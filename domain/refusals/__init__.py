@@ -7,6 +7,8 @@ Refusal
 ├── IllegalMove, RunTerminal, RunNotExecuting, RunHeld, StaleAttempt,     what the machine and its guards say
 │   AttemptRequired, AttemptsExhausted, TooManyPhases, UnknownTier,
 │   PhasesOpen, BudgetExhausted, RunPreserved, ApprovalAnswered
+├── RepairNotFound, NothingToRepair, RepairOutOfDate, RepairDecided,       what stands against a repair
+│   SecondPersonNeeded
 ├── LeaseTooLong, NoLease                                                 what stands against a lease
 └── VersionMismatch, IdempotencyKeyReused                                 what the caller knew is not so
 
@@ -16,6 +18,13 @@ The HTTP status of each is in `api.problems`, and nowhere else.
 from domain.refusals.base import Refusal, among
 from domain.refusals.knowledge import IdempotencyKeyReused, VersionMismatch
 from domain.refusals.leases import LeaseTooLong, NoLease
+from domain.refusals.repairs import (
+    NothingToRepair,
+    RepairDecided,
+    RepairNotFound,
+    RepairOutOfDate,
+    SecondPersonNeeded,
+)
 from domain.refusals.rules import (
     ApprovalAnswered,
     AttemptRequired,
@@ -53,11 +62,15 @@ __all__ = [
     "InvalidId",
     "LeaseTooLong",
     "NoLease",
+    "NothingToRepair",
     "PhaseExists",
     "PhaseNotFound",
     "PhasesOpen",
     "Quarantined",
     "Refusal",
+    "RepairDecided",
+    "RepairNotFound",
+    "RepairOutOfDate",
     "ReservedEvent",
     "RunExists",
     "RunHeld",
@@ -65,6 +78,7 @@ __all__ = [
     "RunNotFound",
     "RunPreserved",
     "RunTerminal",
+    "SecondPersonNeeded",
     "StaleAttempt",
     "TooManyPhases",
     "UnknownEvent",

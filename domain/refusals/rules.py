@@ -46,7 +46,7 @@ class RunTerminal(Refusal):
     @property
     def remedy(self) -> str:
         if self.state == "DONE_SUCCESS":
-            return "A run that succeeded stays so: create a new run for what is left to do."
+            return "Create a new run for what is left; if this one has not succeeded, propose a repair of it."
         return "Propose run.reopened with a reason if the run is to go on."
 
     @property

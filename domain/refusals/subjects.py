@@ -1,6 +1,7 @@
 """What it is about is not there, is there already, or has no state."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from domain.refusals.base import Refusal, among
 
@@ -118,12 +119,20 @@ class Quarantined(Refusal):
     run_id: str
     phase_id: str | None = None
     current_version: int | None = None
+    value: str | None = None
+    """The state as it was found."""
+    suggested: str | None = None
+    """The state that it probably stands for."""
+    findings: list[dict[str, Any]] | None = None
+    """What was odd about it."""
 
     @property
     def detail(self) -> str:
         what = f"Phase {self.phase_id!r} of run {self.run_id!r}" if self.phase_id else f"Run {self.run_id!r}"
-        return f"{what} was imported with a state that nobody knows, and has none until it is repaired."
+        found = f"with the state {self.value[:140]!r}" if self.value is not None else "without a state"
+        return f"{what} was imported {found}, which is none here; it has none until it is repaired."
 
     @property
     def remedy(self) -> str:
-        return "A person proposes a repair that names a legal state, and another approves it."
+        meant = f" ({self.suggested} is suggested)" if self.suggested else ""
+        return f"Propose a repair that names a legal state{meant}; a person approves it."

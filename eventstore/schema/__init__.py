@@ -7,6 +7,7 @@ reference are told (`eventstore.documentation`).
 from eventstore.schema.beside import commands, heartbeats, refusals, schema_documentation, seals
 from eventstore.schema.log import events, legal_moves
 from eventstore.schema.names import Number, metadata
+from eventstore.schema.repairs import repairs
 
 __all__ = [
     "Number",
@@ -16,6 +17,7 @@ __all__ = [
     "legal_moves",
     "metadata",
     "refusals",
+    "repairs",
     "schema_documentation",
     "seals",
 ]

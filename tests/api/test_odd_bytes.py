@@ -42,6 +42,7 @@ PATHS = (
     "/v1/runs/{}/bisect",
     "/v1/runs/{}/phases/p1",
     "/v1/runs/RUN/phases/{}",
+    "/v1/repairs/{}",
     "/v1/runs/{}/phases/p1/heartbeat",
     "/v1/runs/RUN/phases/{}/heartbeat",
     "/v1/machine/{}",
@@ -54,6 +55,8 @@ QUERIES = {
     "/v1/runs": ("state", "label", "q", "archived", "cursor", "limit"),
     "/v1/events": ("after", "type", "limit"),
     "/v1/refusals": ("cursor", "limit"),
+    "/v1/quarantine": ("run_id", "cursor", "limit"),
+    "/v1/repairs": ("status", "run_id", "finding", "cursor", "limit"),
     "/v1/leases": ("overdue", "cursor", "limit"),
     "/v1/runs/RUN/events": ("after_version", "limit"),
     "/v1/runs/RUN/refusals": ("cursor", "limit"),
@@ -110,7 +113,7 @@ def test_a_query_may_hold_any_bytes(client: Client, run_id: str, name: str) -> N
         for parameter in parameters:
             value = quote(ODD[name], safe="")
             answer = client.get(f"{HOST}{path.replace('RUN', run_id)}?{parameter}={value}")
-            if parameter in {"q", "label"}:
+            if parameter in {"q", "label", "finding"}:
                 assert answer.status_code in {200, 422}, (parameter, answer.text)
                 assert answer.status_code == 422 or parameter == "q" or answer.json()["items"] == []
             else:

@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from api.repairs.repairs import id_for
 from tests.api.client import HOST, Client
 from tests.api.conftest import Serve
 from tests.api.json_schema import assert_is_schema, faults
@@ -32,6 +33,7 @@ KNOWN: dict[str, Any] = {
     "approval_id": 4,
     "name": "scope",
     "entity": "run",
+    "repair_id": id_for("known"),
 }
 """What is there, so that not every made-up call is about nothing."""
 
@@ -51,6 +53,9 @@ def full_client(sqlite_client: Client) -> Client:
         sqlite_client.record(run_id, "phase.annotated", phase_id=phase_id, data={"text": "x"})
         sqlite_client.propose(run_id, "run.created")
         sqlite_client.record(run_id, "run.approval_requested", data={"context": "x"})
+        repair = {"run_id": run_id, "phase_id": phase_id, "state": "COMPLETE", "reason": "merged"}
+        headers = {"Idempotency-Key": "known"}
+        assert sqlite_client.post("/v1/repairs", json=repair, headers=headers).status_code == 201
     return sqlite_client
 
 
@@ -107,6 +112,18 @@ def test_every_body_has_an_example_that_is_accepted(document: dict[str, Any], se
         added = client.post(f"/v1/runs/{run_id}/phases", json=examples["add_phase"])
         assert added.status_code == 201
         assert client.post(f"/v1/runs/{run_id}/dry-run", json=examples["dry_run"]).status_code == 200
+        for name, path, status in (
+            ("propose_repair", "", 201),
+            ("propose_suggested_repairs", "/suggested", 200),
+            ("approve_repairs", "/approve", 200),
+        ):
+            assert client.post(f"/v1/repairs{path}", json=examples[name]).status_code == status
+        (repair,) = client.read("/v1/repairs")["items"]
+        for decision in ("approve", "reject"):
+            answer = client.post(
+                f"/v1/repairs/{repair['repair_id']}/{decision}", json=examples[f"{decision}_repair"]
+            )
+            assert answer.status_code == (200 if decision == "approve" else 409)
         proposed = {**examples["propose_event"], "phase_id": added.json()["phase_id"]}
         assert client.post(f"/v1/runs/{run_id}/events", json=proposed).status_code == 201
 
@@ -156,6 +173,10 @@ RECORD_NOTHING = {
     "/v1/verify",
     "/v1/projections/rebuild",
 }
+OF_NO_VERSION = {"/v1/runs", "/v1/events", "/v1/claims"}
+"""Calls that are about several runs, or a new one. A repair is bound to a version by itself."""
+OF_NO_KEY = {"/v1/repairs/suggested", "/v1/repairs/approve"}
+"""Calls that do nothing twice, whatever key they come with."""
 
 
 @pytest.mark.parametrize(
@@ -166,8 +187,9 @@ def test_the_headers_are_told(document: dict[str, Any], header: str) -> None:
     for method, path, call in calls(document):
         told = {each["name"] for each in call.get("parameters", []) if each["in"] == "header"}
         records = method == "post" and path not in RECORD_NOTHING
-        if records and not (header == "If-Match" and path in {"/v1/runs", "/v1/events", "/v1/claims"}):
-            assert header in told, path
+        is_bound = path in OF_NO_VERSION or path.startswith("/v1/repairs")
+        if records and not (header == "If-Match" and is_bound):
+            assert (header in told) == (header != "Idempotency-Key" or path not in OF_NO_KEY), path
 
 
 # --- what a machine makes of it ---
@@ -180,10 +202,13 @@ CHECKS = [
 ]
 OPERATIONS = [
     "create_run", "list_runs", "get_run", "add_phase", "get_phase", "get_moves", "propose_event",
-    "propose_events", "list_run_events", "read_log", "list_run_refusals", "list_refusals", "list_seals",
-    "get_machines", "get_diagram", "get_machine", "list_schemas", "get_schema", "list_projections", "rebuild",
-    "verify", "list_approvals", "get_approval", "audit", "dry_run", "get_diff", "get_blame", "get_bisect",
-    "export", "claim_phase", "renew_lease", "list_leases", "stats", "livez", "readyz",
+    "propose_events", "list_quarantine", "propose_repair", "propose_suggested_repairs", "approve_repairs",
+    "list_repairs", "get_repair", "approve_repair", "reject_repair", "list_run_events", "read_log",
+    "list_run_refusals", "list_refusals", "list_seals", "get_machines", "get_diagram", "get_machine",
+    "list_schemas", "get_schema", "list_projections", "rebuild", "list_approvals", "get_approval", "verify",
+    "audit", "dry_run", "get_diff",
+    "get_blame", "get_bisect", "export", "claim_phase", "renew_lease", "list_leases", "stats",
+    "livez", "readyz",
 ]  # fmt: skip
 
 

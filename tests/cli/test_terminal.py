@@ -35,6 +35,7 @@ ALL = [
     "heartbeat",
     "leases",
     "refusals",
+    "quarantine",
     "stats",
     "seals",
     "verify",
@@ -48,7 +49,9 @@ ALL = [
     "doctor",
 ]
 OF_APPROVALS = ["list", "grant", "deny"]
+OF_REPAIR = ["propose", "list", "show", "approve", "reject"]
 OF_DATABASE = ["upgrade", "guard", "seal", "harden"]
+GROUPS = {"approvals": OF_APPROVALS, "repair": OF_REPAIR, "db": OF_DATABASE}
 READING = [
     "runs",
     "show",
@@ -57,6 +60,8 @@ READING = [
     "moves",
     "leases",
     "refusals",
+    "quarantine",
+    "repair",
     "stats",
     "seals",
     "verify",
@@ -70,18 +75,16 @@ def test_every_command_is_listed_whole(runnotary: Any) -> None:
     """The list of commands has each with a sentence that fits."""
     told = runnotary("--help").stdout
     listed = [line.split()[0] for line in told.partition("Commands:\n")[2].splitlines()]
-    assert listed == [*ALL, "approvals", "db"]
+    assert listed == [*ALL, *GROUPS]
     assert "..." not in told.partition("Commands:\n")[2]
-    for group, commands in (("db", OF_DATABASE), ("approvals", OF_APPROVALS)):
-        lines = runnotary(group, "--help").stdout.partition("Commands:\n")[2].splitlines()
-        assert [line.split()[0] for line in lines] == commands
+    for group, commands in GROUPS.items():
+        told = runnotary(group, "--help").stdout.partition("Commands:\n")[2]
+        assert [line.split()[0] for line in told.splitlines()] == commands
+        assert "..." not in told
 
 
 @pytest.mark.parametrize(
-    "command",
-    [[name] for name in ALL]
-    + [["db", name] for name in OF_DATABASE]
-    + [["approvals", name] for name in OF_APPROVALS],
+    "command", [[name] for name in ALL] + [[group, name] for group, names in GROUPS.items() for name in names]
 )
 def test_every_command_helps(runnotary: Any, command: list[str]) -> None:
     """--help says what a command does and has a word for each option; nothing is run."""
@@ -110,8 +113,9 @@ def test_the_version_is_told(runnotary: Any) -> None:
 
 def test_every_parameter_is_described() -> None:
     """No option or argument is left without a word."""
-    top = get_command(app).commands  # type: ignore[attr-defined]  # a group
-    commands = {**top, **top["db"].commands, **top["approvals"].commands}
+    commands = dict(get_command(app).commands)  # type: ignore[attr-defined]  # a group
+    for group in GROUPS:
+        commands |= {f"{group} {name}": each for name, each in commands[group].commands.items()}
     silent = [f"{name} {p.name}" for name, each in commands.items() for p in each.params if not p.help]
     assert silent == []
 

@@ -20,6 +20,7 @@ SHARING = (
     "how-to/audit-a-run",
     "how-to/ask-why-not",
     "how-to/ask-the-history",
+    "how-to/repair-a-run",
     "reference/chain",
     "reference/seals",
 )

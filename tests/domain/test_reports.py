@@ -11,7 +11,6 @@ from domain.events.phase import PhaseAdded
 from domain.moves import LEADS_TO, LEGAL, NONE, shortest_path
 from domain.refusals import AttemptsExhausted, IllegalMove, PhaseNotFound, Refusal, RunNotFound, RunTerminal
 from domain.reports import (
-    ENDED,
     issue_reported,
     phase_reported,
     result_reported,
@@ -19,7 +18,7 @@ from domain.reports import (
     usage_reported,
 )
 from domain.run import Run
-from domain.states import DONE, PhaseState, RunState
+from domain.states import DONE, ENDED, PhaseState, RunState
 from domain.times import moment, stamp
 from tests.domain.conftest import RUN_ID, Given, Story
 

@@ -16,7 +16,18 @@ from domain.evolve import fold
 from domain.run import Run
 from eventstore import store
 from eventstore.database import lock_writers, reading
-from projections import Change, annotations, finding, labels, phases, runs, startable_phases, tags, tallies
+from projections import (
+    Change,
+    annotations,
+    finding,
+    labels,
+    phases,
+    quarantine,
+    runs,
+    startable_phases,
+    tags,
+    tallies,
+)
 from projections.finding import Wanted
 from tests.databases import Digest
 from tests.runs import PhaseInState, Record, RunInState, Sealed, Step
@@ -236,6 +247,24 @@ def test_the_tables_know_their_own_shape(engine: Engine) -> None:
 
 def test_every_projection_is_listed() -> None:
     """A module that is forgotten would never be written, nor rebuilt."""
-    names = {"runs", "phases", "startable_phases", "run_labels", "annotations", "run_tags", "tallies"}
+    names = {
+        "runs",
+        "phases",
+        "startable_phases",
+        "run_labels",
+        "annotations",
+        "run_tags",
+        "tallies",
+        "quarantine",
+    }
     assert {each.TABLE.name for each in projections.ALL} == names
-    assert set(projections.ALL) == {runs, phases, startable_phases, labels, annotations, tags, tallies}
+    assert set(projections.ALL) == {
+        runs,
+        phases,
+        startable_phases,
+        labels,
+        annotations,
+        tags,
+        tallies,
+        quarantine,
+    }

@@ -24,6 +24,9 @@ from eventstore.database import reading
 from eventstore.shards import Named, rows
 from tests.runs import PhaseInState, Record, RunInState
 
+WAITING = "quarantined"
+"""A run that waits in quarantine, with a phase that does, too."""
+
 TABLES = ("events", *(each.TABLE.name for each in projections.ALL))
 ZOE = Asked(
     origin=Origin(
@@ -142,7 +145,10 @@ def fill(ledger: Ledger, record: Record, run_in_state: RunInState, phase_in_stat
     for number in range(3):
         long_story(ledger, f"story-{number}", ZOE if number == 0 else NOBODY)
     record(
-        ledger, "quarantined", ("run.quarantined", None, None, {"legacy": {"state": "READY"}, "goal": "?"})
+        ledger,
+        WAITING,
+        ("run.quarantined", None, None, {"legacy": {"state": "READY"}, "goal": "?"}),
+        ("phase.quarantined", None, "p1", {"mapping": {"from": "x", "kind": "semantic", "to": "FAILED"}}),
     )
     record(
         ledger,

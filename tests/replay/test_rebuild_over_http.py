@@ -70,7 +70,7 @@ def test_projections_are_listed(client: Client) -> None:
     before = client.read("/v1/projections")
     assert [(each["name"], each["rows"]) for each in before["items"]] == [
         ("runs", 2), ("phases", 1), ("run_labels", 0), ("annotations", 0), ("run_tags", 0),
-        ("tallies", 0),
+        ("tallies", 0), ("quarantine", 0),
     ]  # fmt: skip
     assert before["next_cursor"] is None
     client.post(PATH, json={})
