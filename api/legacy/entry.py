@@ -71,4 +71,4 @@ class Around:
 
 def told(**fields: Any) -> dict[str, Any]:
     """The fields that there is something to say of."""
-    return {name: value for name, value in fields.items() if value not in (None, {}, [])}
+    return {name: value for name, value in fields.items() if value is not None}

@@ -11,6 +11,9 @@ from typing import Any
 from domain.values import printable
 
 TABLES = ("runs", "tiers", "phases")
+OURS = {"events", "legal_moves"}
+"""Tables that a database of Runnotary has; its others are called as those of the older system."""
+
 ROWS_MAX = 1_000_000
 """Rows of a table that are read; a view can go on for ever."""
 
@@ -84,6 +87,8 @@ def read(path: Path) -> Legacy:
         raise Unreadable(f"{path} cannot be read: {error.strerror}.") from error
     except sqlite3.Error as error:
         raise Unreadable(f"{path} is no SQLite database that can be read: {error}.") from error
+    if names.keys() >= OURS:
+        raise Unreadable(f"{path} is a database of Runnotary. `runnotary export` and `restore` carry one.")
     if not any(name in names for name in TABLES):
         raise Unreadable(f"{path} has none of the tables {', '.join(TABLES)}: it is no database of Autopack.")
     return Legacy(printable(path.name), digest, rows, unread)

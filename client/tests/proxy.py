@@ -35,6 +35,7 @@ class Proxy:
     seen: list[Seen] = field(default_factory=list)
     held: threading.Event = field(default_factory=threading.Event)
     let_go: threading.Event = field(default_factory=threading.Event)
+    _news: threading.Condition = field(default_factory=threading.Condition)
     _listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
     _open: list[socket.socket] = field(default_factory=list)
 
@@ -46,6 +47,11 @@ class Proxy:
     def asked(self, method: str, path: str) -> list[Seen]:
         """The requests of one kind that came by."""
         return [seen for seen in self.seen if (seen.method, seen.path) == (method, path)]
+
+    def until(self, count: int, method: str, path: str) -> None:
+        """Wait until so many requests of one kind have come by."""
+        with self._news:
+            assert self._news.wait_for(lambda: len(self.asked(method, path)) >= count, SECONDS)
 
     def once(self, how: How, path: str) -> None:
         """Treat the next request to this path so, and let the others pass."""
@@ -78,7 +84,9 @@ class Proxy:
         threading.Thread(target=self._answers, args=answering, daemon=True).start()
         with suppress(OSError):
             for seen, raw in requests(caller):
-                self.seen.append(seen)
+                with self._news:
+                    self.seen.append(seen)
+                    self._news.notify_all()
                 match self.how(seen):
                     case "cut before":
                         break

@@ -11,7 +11,7 @@ from runnotary_client.wire import CIRCUIT_FAILURES, CIRCUIT_SECONDS, read, secon
 
 from client.tests.conftest import IMPATIENT
 from client.tests.proxy import How, Proxy
-from client.tests.record import events_of, notes
+from client.tests.record import events_of, notes, story
 from tests.end_to_end.service import Server, assert_sound
 
 
@@ -42,6 +42,47 @@ def test_a_run_whose_creation_is_cut_is_created_once(
             attempt.complete()
     assert [each["run_id"] for each in own_server.call("GET", "/v1/runs").body["items"]] == [run.run_id]
     assert own_server.call("GET", f"/v1/runs/{run.run_id}").body["state"] == "DONE_SUCCESS"
+
+
+def test_a_start_without_an_answer_is_found_again(
+    run_id: str, server: Server, proxy: Proxy, client: Client
+) -> None:
+    """Every answer to a start is lost, though it is recorded: asked again, it is the same attempt."""
+    with client.run(run_id, goal="g", phases=[{"phase_id": "p"}]) as run:
+        proxy.how = lambda seen: "cut after" if seen.path == events_of(run_id) else "pass"
+        with pytest.raises(Unavailable), run.phase("p"):
+            raise AssertionError
+        proxy.how = lambda seen: "pass"
+        with run.phase("p") as attempt:
+            assert attempt.number == 1
+            attempt.complete()
+    assert [kind for kind, _ in story(server, run_id)].count("phase.started") == 1
+
+
+def test_a_start_that_is_over_is_not_found_again(
+    run_id: str, server: Server, proxy: Proxy, client: Client
+) -> None:
+    """Where the unseen attempt was released meanwhile, another one is opened."""
+    with client.run(run_id, goal="g", phases=[{"phase_id": "p"}]) as run:
+        proxy.how = lambda seen: "cut after" if seen.path == events_of(run_id) else "pass"
+        with pytest.raises(Unavailable), run.phase("p"):
+            raise AssertionError
+        server.record(run_id, "phase.released", phase_id="p", attempt=1)
+        proxy.how = lambda seen: "pass"
+        with run.phase("p") as attempt:
+            assert attempt.number == 2
+            attempt.complete()
+
+
+def test_a_run_without_an_answer_is_found_again(own_server: Server, proxy: Proxy, client: Client) -> None:
+    """Every answer to a creation is lost: asked again, it is the same run, though its id was made."""
+    proxy.how = lambda seen: "cut after" if seen.path == "/v1/runs" else "pass"
+    with pytest.raises(Unavailable), client.run(goal="Only one"):
+        raise AssertionError
+    proxy.how = lambda seen: "pass"
+    with client.run(goal="Only one") as run:
+        assert run.run_id == "only-one"
+    assert len(own_server.call("GET", "/v1/runs").body["items"]) == 1
 
 
 def test_a_service_that_hangs_is_given_up_and_asked_again(
@@ -114,6 +155,8 @@ def test_retry_after_is_obeyed() -> None:
     ("status", "media_type", "raised"),
     [
         (502, "text/html", Unavailable),
+        (500, "application/problem+json", Unavailable),
+        (403, "application/problem+json", NotSupported),
         (504, "text/html", Unavailable),
         (429, "text/plain", Unavailable),
         (503, "text/html", Unavailable),
@@ -126,7 +169,9 @@ def test_an_answer_of_somebody_else_is_told_from_the_services(
 ) -> None:
     """A proxy that says that the service is away is no refusal; a web page is no Runnotary."""
     request = httpx2.Request("GET", "http://127.0.0.1/v1/runs")
-    response = httpx2.Response(status, headers={"content-type": media_type}, text="x", request=request)
+    response = httpx2.Response(
+        status, headers={"content-type": media_type}, text='{"title": "Somebody else"}', request=request
+    )
     with pytest.raises(raised):
         read(response)
 

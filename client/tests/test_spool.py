@@ -1,14 +1,27 @@
 """With a spool no report is lost: what cannot be delivered is kept, and delivered in order when it can."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
-from runnotary_client import Client, IllegalMove, NotSupported, Spool, SpoolUnusable, Unavailable, Unreachable
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from runnotary_client import (
+    Client,
+    IllegalMove,
+    NotSupported,
+    Patience,
+    Spool,
+    SpoolUnusable,
+    Unavailable,
+    Unreachable,
+)
 from runnotary_client.command import main
 
 from client.tests.conftest import IMPATIENT
@@ -226,6 +239,45 @@ def test_a_delivery_that_is_cut_goes_on_where_it_was(
     assert (delivery.delivered, type(delivery.stopped_by), waiting(spool)) == (2, Unreachable, 4)
     assert spooling.deliver().delivered == 4
     assert (notes(server, run_id), waiting(spool)) == (texts, 0)
+
+
+@given(fates=st.lists(st.sampled_from(["pass", "cut before", "cut after"]), min_size=1, max_size=12))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_becomes_of_each_request_the_record_is_what_was_said(
+    server: Server, proxy: Proxy, tmp_path_factory: pytest.TempPathFactory, fates: list[How]
+) -> None:
+    """For any fates of requests: every report is recorded, once, in the order in which it was made."""
+    run_id = server.create(f"fates-{token_hex(4)}")
+    left = iter(fates)
+    proxy.how = lambda seen: next(left, "pass") if seen.path == events_of(run_id) else "pass"
+    texts = [str(number) for number in range(4)]
+    spool = tmp_path_factory.mktemp("fates") / "unsent.db"
+    with closing(Client(proxy.url, spool=spool, patience=Patience(tries=2))) as client:
+        for text in texts:
+            client.propose(run_id, "run.annotated", data={"text": text})
+            mend(client)
+        proxy.how = lambda seen: "pass"
+        assert client.deliver().stopped_by is None
+    assert (notes(server, run_id), waiting(spool)) == (texts, 0)
+
+
+def test_a_stopped_service_records_once_what_it_is_sent_over_and_over(
+    run_id: str, own_server: Server, proxy: Proxy, spool: Path
+) -> None:
+    """A service that hangs takes requests that it answers too late: they are kept, and recorded once."""
+    own_server.create(run_id)
+    texts = [str(number) for number in range(3)]
+    with Client(proxy.url, spool=spool, patience=Patience(answer_seconds=0.5, tries=2)) as client:
+        client.propose(run_id, "run.annotated", data={"text": "before"})
+        own_server.process.send_signal(signal.SIGSTOP)
+        try:
+            for text in texts:
+                assert client.propose(run_id, "run.annotated", data={"text": text}).spooled
+        finally:
+            own_server.process.send_signal(signal.SIGCONT)
+    with Client(proxy.url, spool=spool, patience=IMPATIENT) as client:
+        client.propose(run_id, "run.annotated", data={"text": "after"})
+    assert (notes(own_server, run_id), waiting(spool)) == (["before", *texts, "after"], 0)
 
 
 def test_several_processes_share_a_spool(

@@ -149,6 +149,7 @@ def test_a_run_may_have_neither_tiers_nor_phases(sqlite_ledger: Ledger, file: Pa
         ("[1]", "scope-not-object", {"_legacy_value": [1]}),
         (5, "scope-not-object", {"_legacy_value": 5}),
         ("null", None, None),
+        ("{}", None, {}),
         (None, None, None),
         (
             '{"goal": 5, "paths": {}, "b": 1, "a": [null]}',

@@ -9,6 +9,7 @@ import pytest
 
 from api.ledger import Ledger
 from api.legacy.source import ROWS_MAX, Unreadable, read
+from tests.databases import Scratch
 from tests.legacy.conftest import codes, imported
 from tests.legacy.making import RUN, made
 
@@ -57,6 +58,12 @@ def test_a_database_of_something_else_is_told(file: Path) -> None:
     """None of the tables is there."""
     with pytest.raises(Unreadable, match="no database of Autopack"):
         read(filled(file, "CREATE TABLE other (a)"))
+
+
+def test_a_database_of_this_service_is_told(scratch_database: Scratch) -> None:
+    """It has tables of the same names, and is no legacy of anybody."""
+    with scratch_database("sqlite") as url, pytest.raises(Unreadable, match="export"):
+        read(Path(url.removeprefix("sqlite:///")))
 
 
 def test_a_file_that_is_in_use_is_told(file: Path) -> None:

@@ -15,6 +15,8 @@ from runnotary_client.proposing import filled, propose
 DETAIL_MAX = 4_000
 """Characters of an exception's message that are recorded."""
 OUTCOME_MAX = 128
+GONE = (StaleAttempt, RunOver, NotFound)
+"""What the service says of an attempt that is not the current one any more."""
 RENEWALS = 3
 """How often a lease is renewed while it would last."""
 
@@ -116,10 +118,15 @@ class AttemptCalls(Entered):
         return self._say("phase.annotated", text=text, tags=list(tags) if tags else None)
 
     def _say(self, kind: str, **data: Any) -> Steps[Report]:
-        report = yield from propose(
-            self._link, self.run_id, kind, data, phase_id=self.phase_id, attempt=self.number
-        )
-        return report
+        try:
+            return (
+                yield from propose(
+                    self._link, self.run_id, kind, data, phase_id=self.phase_id, attempt=self.number
+                )
+            )
+        except GONE:
+            self.lost = True
+            raise
 
     def _end(self, kind: str, **data: Any) -> Steps[Report]:
         report = yield from self._say(kind, **data)
@@ -143,7 +150,9 @@ class AttemptCalls(Entered):
         data = {"executor": self._wanted.executor or self._link.actor, "lease_seconds": seconds}
         path = path_of("runs", self.run_id, "events")
         body = {"type": "phase.started", "phase_id": self.phase_id, "data": filled(data)}
-        started = yield from self._link.ask(self._link.proposal(path, body, self.run_id))
+        # Where it is EXECUTING, that may be by a start of ours whose answer was lost; else any such is over.
+        starting = self._link.proposal(path, body, self.run_id)
+        started = yield from self._link.open(starting, anew=phase["state"] != "EXECUTING")
         yield from self.opened(started.body["event"]["attempt"], seconds)
 
     def opened(self, number: int, lease_seconds: int | None) -> Steps[None]:
@@ -154,7 +163,7 @@ class AttemptCalls(Entered):
 
     def _leaving(self, error: BaseException | None) -> Steps[None]:
         yield from self._renew_no_more()
-        if self.is_over or not self.number or isinstance(error, StaleAttempt) or self.lost:
+        if self.is_over or self.lost or not self.number:
             return
         try:
             match error:
@@ -168,9 +177,10 @@ class AttemptCalls(Entered):
                 case _:
                     yield from self._end("phase.released", why=type(error).__name__)
         except RunnotaryError as unrecorded:
-            if error is None:
+            if error is None and not self.lost:
                 raise
-            error.add_note(f"How the attempt ended could not be recorded: {unrecorded}")
+            if error is not None:
+                error.add_note(f"How the attempt ended could not be recorded: {unrecorded}")
 
     def _found(self) -> Steps[Mapping[str, Any]]:
         """The phase that is meant, by its id or its name; added where there is none."""
@@ -203,7 +213,7 @@ class AttemptCalls(Entered):
             except Unavailable:
                 continue  # it may come back before the lease runs out
             except RunnotaryError as error:
-                self.lost = isinstance(error, (StaleAttempt, RunOver, NotFound)) and not self.is_over
+                self.lost = isinstance(error, GONE) and not self.is_over
                 return
 
     def _renew_no_more(self) -> Steps[None]:

@@ -128,7 +128,7 @@ class ClientCalls(Entered, Generic[R, A]):
         yield from self._link.caught_up()
         yield from self._link.discovery.need(CLAIMS, "hand out phases")
         body = {"executor": executor, "lease_seconds": lease_seconds, "labels": labels}
-        answer = yield from self._link.ask(self._link.proposal(CLAIMS[1], body, None))
+        answer = yield from self._link.open(self._link.proposal(CLAIMS[1], body, None))
         if answer.body is None:
             return None
         phase = answer.body["phase"]

@@ -21,20 +21,19 @@ def follow(link: Link, after: int | None, run_id: str | None, types: Collection[
     """Give every event behind a position once, in order, and those to come; it ends when nobody reads on."""
     for kind in types or ():
         yield from link.discovery.need_event(kind)
-    streams = yield from link.discovery.offers(STREAM)
-    if after is None:
-        after = yield from end_of_log(link)
-    wanted = Wanted(link, after, run_id, types)
-    if streams:
-        yield from wanted.streamed()
+    if (yield from link.discovery.offers(STREAM)):
+        yield from Wanted(link, after, run_id, types).streamed()
     else:
-        yield from wanted.polled()
+        after = (yield from end_of_log(link)) if after is None else after
+        yield from Wanted(link, after, run_id, types).polled()
 
 
 class Wanted:
     """Which events are wanted, and how far they were given."""
 
-    def __init__(self, link: Link, after: int, run_id: str | None, types: Collection[str] | None) -> None:
+    def __init__(
+        self, link: Link, after: int | None, run_id: str | None, types: Collection[str] | None
+    ) -> None:
         self._link = link
         self._after = after
         self._run_id = run_id
@@ -48,14 +47,18 @@ class Wanted:
         while True:
             try:
                 yield Listen(self._call(STREAM_PATH, accept="text/event-stream"))
-                data: list[str] = []
+                fields: dict[str, str] = {}
                 while (line := (yield NextLine())) is not None:
                     pause = RECONNECT_SECONDS
-                    if line.startswith("data:"):
-                        data.append(line.removeprefix("data:").removeprefix(" "))
-                    elif not line and data:
-                        yield from self._give(json.loads("\n".join(data)))
-                        data.clear()
+                    if line:
+                        name, _, value = line.partition(":")
+                        fields[name] = value.removeprefix(" ")
+                        continue
+                    if "data" in fields:
+                        yield from self._give(json.loads(fields["data"]))
+                    elif "id" in fields:
+                        self._after = int(fields["id"])  # so far there is nothing that is wanted
+                    fields = {}
             except Unavailable as error:
                 pause = error.retry_after or pause
             yield Wait(pause)
@@ -82,7 +85,7 @@ class Wanted:
 
     def _give(self, event: dict[str, Any]) -> Steps[None]:
         """Hand an event on, unless it was given before or is not wanted."""
-        if event["position"] <= self._after:
+        if self._after is not None and event["position"] <= self._after:
             return
         self._after = event["position"]
         self._link.repeats.changed(event["run_id"])

@@ -51,6 +51,7 @@ class Link:
     repeats: Repeats = field(default_factory=Repeats)
     circuit: Circuit = field(default_factory=Circuit)
     discovery: Discovery = field(init=False)
+    _unanswered: dict[str, Call] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.discovery = Discovery(self.url)
@@ -83,6 +84,20 @@ class Link:
             raise
         self.repeats.accepted(call)
         return answer
+
+    def open(self, call: Call, *, anew: bool = False) -> Steps[Answer]:
+        """Have something begun. Asked again after it had no answer, it is the same request, with its key.
+
+        Else a run or an attempt that was recorded unseen would stay behind, with nobody who works on it.
+        """
+        unanswered = self._unanswered.pop(call.fingerprint, None)
+        if unanswered is not None and not anew:
+            call = unanswered
+        try:
+            return (yield from self.ask(call))
+        except Unavailable:
+            self._unanswered[call.fingerprint] = call
+            raise
 
     def report(self, call: Call) -> Steps[Report]:
         """Have something recorded; where it cannot be delivered now and there is a spool, it is kept there.

@@ -188,9 +188,8 @@ class RunCalls(Entered, Generic[A]):
         yield from self._link.caught_up()
         if self._new:
             try:
-                made = yield from self._link.ask(
-                    self._link.proposal("/v1/runs", self._new, self.run_id or None)
-                )
+                new = self._link.proposal("/v1/runs", self._new, self.run_id or None)
+                made = yield from self._link.open(new)
                 self.run_id, self.state = made.body["run_id"], made.body["state"]
             except AlreadyExists:
                 yield from self._read()

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -25,8 +25,6 @@ from runnotary_client.errors import (
 )
 
 PROBLEM = "application/problem+json"
-GATEWAY = {502, 504}
-"""What a proxy says when the service behind it does not answer."""
 NO_CONTENT, NOT_MODIFIED = 204, 304
 LISTENING = httpx2.Timeout(10.0, read=60.0)
 """How long a stream may be silent, its signs of life included."""
@@ -115,23 +113,27 @@ def read(response: httpx2.Response) -> Answer:
         NotSupported: whoever answers is no Runnotary.
     """
     status = response.status_code
-    kind = response.headers.get("content-type", "").partition(";")[0]
-    if kind == PROBLEM:
-        problem = response.json()
-        if status in {TOO_MANY, UNAVAILABLE}:
-            retry_after = seconds_of(response.headers.get("retry-after"))
-            raise Unavailable(f"{problem['code']}: {problem['detail']}", problem, retry_after)
+    if (problem := problem_of(response)) is not None and status not in {TOO_MANY, UNAVAILABLE}:
         raise refusal(problem)
-    if status in GATEWAY or (status >= DEFECT and kind != "application/json") or status == TOO_MANY:
-        retry_after = seconds_of(response.headers.get("retry-after"))
-        raise Unavailable(f"{response.url} answers {status}", retry_after=retry_after)
+    if problem is not None or status == TOO_MANY or status >= DEFECT:
+        said = f"{problem['code']}: {problem['detail']}" if problem else f"{response.url} answers {status}."
+        raise Unavailable(said, problem, seconds_of(response.headers.get("retry-after")))
     if status in {NO_CONTENT, NOT_MODIFIED}:
         return Answer(status, response.headers, None)
+    kind = response.headers.get("content-type", "").partition(";")[0]
     if not response.is_success or kind not in {"application/json", "text/event-stream"}:
         raise NotSupported(
             f"{response.url} answers {status} {kind or 'without a body'}: that is no Runnotary."
         )
     return Answer(status, response.headers, response.json() if kind == "application/json" else None)
+
+
+def problem_of(response: httpx2.Response) -> Mapping[str, Any] | None:
+    """The problem that a response is, if it is one of the service's own."""
+    if response.headers.get("content-type", "").partition(";")[0] != PROBLEM:
+        return None
+    told = response.json()
+    return told if isinstance(told, dict) and {"code", "status", "detail"} <= told.keys() else None
 
 
 def seconds_of(retry_after: str | None) -> float | None:
