@@ -32,6 +32,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.ledger = await run_in_threadpool(Ledger.open, settings)
         yield
+        await app.state.ledger.feeds.close()
         await run_in_threadpool(app.state.ledger.close)
 
     app = FastAPI(

@@ -21,6 +21,7 @@ from api.audit import story_of
 from api.checks import require, unopened
 from api.commands import NOBODY, Asked, Outcome
 from api.committer import Committer
+from api.feeds.feeds import Feeds
 from api.history.history import History
 from api.leases.leases import Leases
 from api.missing import run_not_found
@@ -45,6 +46,7 @@ from eventstore import store
 from eventstore.database import UnusableDatabase, open_engine, reading
 from eventstore.seals import Seal, Signer
 from eventstore.snapshot import Snapshot
+from eventstore.store import ALL, Wanted
 from projections import annotations, finding, phases, runs
 
 
@@ -58,7 +60,8 @@ class Ledger:
         self.history = History(self.reading)
         self.replay = Replay(engine)
         self.notary = Notary(engine, settings, now, signer, turns)
-        self.committer = Committer(Writer(engine, settings, now, self.notary.appended), settings, turns)
+        self.feeds = Feeds(engine, self.reading, settings)
+        self.committer = Committer(Writer(engine, settings, now, self._appended), settings, turns)
         self.repairs = Repairs(self.reading, self.committer, two_persons=settings.repair_two_persons)
         self.leases = Leases(engine, self.committer, settings, now, turns)
         self.approvals = Approvals(self.reading, self.committer, now)
@@ -267,10 +270,20 @@ class Ledger:
                 raise run_not_found(connection, run_id)
         return [event_view(event) for event in found]
 
-    def log(self, *, after: int, limit: int, kind: str | None = None) -> list[RecordedEvent]:
-        """The events after a position, in commit order."""
+    def log(
+        self, *, after: int, limit: int, wanted: Wanted = ALL, newest: bool = False
+    ) -> list[RecordedEvent]:
+        """The wanted events after a position, in commit order: the first of them, or the newest.
+
+        Raises:
+            RunNotFound: a run is wanted that is not there.
+        """
+        read = store.newest if newest else store.read_log
         with self.reading() as connection:
-            return store.read_log(connection, after=after, limit=limit, kind=kind)
+            found = read(connection, after=after, limit=limit, wanted=wanted)
+            if not found and wanted.run_id is not None and runs.get(connection, wanted.run_id) is None:
+                raise run_not_found(connection, wanted.run_id)
+        return found
 
     def snapshot(self, run_id: str | None = None) -> Snapshot:
         """The log as it stands now, or one run of it, to be read from end to end.
@@ -300,6 +313,11 @@ class Ledger:
             if not found and run_id is not None and runs.get(connection, run_id) is None:
                 raise run_not_found(connection, run_id)
         return [refusal_view(refusal) for refusal in found]
+
+    def _appended(self, position: int) -> None:
+        """The log ends here now."""
+        self.notary.appended(position)
+        self.feeds.bell.ring(position)
 
 
 def now() -> datetime:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from api import http_refusals as http
 from api import unavailable
+from api.feeds import refusals as feeds
 from api.history import refusals as history
 from api.replay import refusals as replay
 from domain import refusals
@@ -70,6 +71,7 @@ STATUS: dict[type[Refusal], int] = {
     http.MethodNotAllowed: 405,
     http.HostNotAllowed: 421,
     http.InternalError: 500,
+    feeds.TooManyStreams: 503,
     unavailable.Overloaded: 503,
     unavailable.DatabaseBusy: 503,
     unavailable.DatabaseDown: 503,

@@ -37,6 +37,21 @@ class Settings(BaseSettings):
     seal_key: Path | None = Field(
         None, description="File of an Ed25519 private key in PEM that signs the seals; without, none does."
     )
+    streams_max: int = Field(
+        100, ge=0, le=10_000, description="Streams of the log that may be open; more are told 503."
+    )
+    stream_heartbeat_seconds: float = Field(
+        15,
+        ge=0.05,
+        le=3_600,
+        description="Seconds after which a stream gives a sign of life if nothing comes.",
+    )
+    stream_stall_seconds: float = Field(
+        30, ge=0.1, le=3_600, description="Seconds that a stream waits for a reader who takes nothing."
+    )
+    poll_seconds: float = Field(
+        1, ge=0.01, le=60, description="Seconds between looks for what other processes have appended."
+    )
     repair_two_persons: bool = Field(
         False, description="Whether a repair is approved by another actor than the one who proposed it."
     )

@@ -18,6 +18,7 @@ from api import unavailable
 from api.app import create_app
 from api.cli import app as command_line
 from api.diagram import mermaid
+from api.feeds import refusals as feeds
 from api.history import refusals as history
 from api.legacy.findings import ACTIONS, CODES
 from api.legacy.mapping import MEANINGS
@@ -535,6 +536,10 @@ REFUSALS: dict[str, tuple[Case, ...]] = {
         Case(
             "As many requests as [`RUNNOTARY_QUEUE_MAX`](settings.md) says wait to be recorded.",
             unavailable.Overloaded(1_000),
+        ),
+        Case(
+            "As many streams as [`RUNNOTARY_STREAMS_MAX`](settings.md) says are open.",
+            feeds.TooManyStreams(100),
         ),
         Case(
             "Something else holds the database for writing, or every connection is in use.",

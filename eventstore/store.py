@@ -1,13 +1,15 @@
 """Append to the log and read it. Takes a connection; never commits."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select
 
 from domain.envelopes import RecordedEvent
+from eventstore import notices
 from eventstore.schema import commands, events, refusals, seals
 from eventstore.seals import Entry, Seal, stored
 from eventstore.statements import read, write
@@ -58,14 +60,36 @@ class Tail:
     recorded_at: str
 
 
+class Wanted(NamedTuple):
+    """Which events of the log: those of one run, or of some types; all of them, where neither is named."""
+
+    run_id: str | None = None
+    types: tuple[str, ...] = ()
+
+
+ALL = Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The next wanted events of the log, and how far it was looked through for them."""
+
+    events: Sequence[RecordedEvent]
+    place: int
+    """The position up to which no wanted event is left out."""
+    is_last: bool
+    """Whether the log ended there."""
+
+
 def append(connection: Connection, recorded: Sequence[RecordedEvent]) -> None:
-    """Append these events, in this order.
+    """Append these events, in this order, and tell other processes when they are committed.
 
     Raises:
         the driver's IntegrityError: the database refuses one of them (see `eventstore.guards`).
     """
     rows = [dict(zip(NAMES, event, strict=False)) for event in recorded]
     write(connection, _APPEND, rows)
+    notices.tell(connection, recorded[-1].position)
 
 
 def tail(connection: Connection) -> Tail:
@@ -108,13 +132,41 @@ def page_of_run(
 
 
 def read_log(
-    connection: Connection, *, after: int = 0, limit: int | None = None, kind: str | None = None
+    connection: Connection, *, after: int = 0, limit: int | None = None, wanted: Wanted = ALL
 ) -> list[RecordedEvent]:
-    """At most `limit` events after a position, in order; only those of one type if it is named."""
-    query = select(*COLUMNS).where(events.c.position > after).order_by(events.c.position).limit(limit)
-    if kind is not None:
-        query = query.where(events.c.type == kind)
+    """At most `limit` of the wanted events after a position, in order."""
+    query = select_log(after, wanted).order_by(events.c.position).limit(limit)
     return [recorded(row) for row in connection.execute(query)]
+
+
+def newest(connection: Connection, *, after: int, limit: int, wanted: Wanted = ALL) -> list[RecordedEvent]:
+    """The last `limit` of the wanted events after a position, in order."""
+    query = select_log(after, wanted).order_by(events.c.position.desc()).limit(limit)
+    return [recorded(row) for row in connection.execute(query)][::-1]
+
+
+def read_stretch(
+    connection: Connection, *, after: int, limit: int, chars_max: int, wanted: Wanted = ALL
+) -> Stretch:
+    """The next of the wanted events after a position: at most so many, and no more after so much data."""
+    query = select_log(after, wanted).order_by(events.c.position).limit(limit)
+    row_by_row = {"stream_results": True, "max_row_buffer": 50}
+    found, chars = list[RecordedEvent](), 0
+    with closing(connection.execute(query, execution_options=row_by_row)) as rows:
+        for row in rows:
+            found.append(recorded(row))
+            chars += len(row[BODY])
+            if len(found) == limit or chars >= chars_max:
+                return Stretch(found, found[-1].position, is_last=False)
+    return Stretch(found, max(after, tail(connection).position), is_last=True)
+
+
+def select_log(after: int, wanted: Wanted) -> Select[Any]:
+    """The wanted events after a position."""
+    query = select(*COLUMNS).where(events.c.position > after)
+    if wanted.run_id is not None:
+        query = query.where(events.c.run_id == wanted.run_id)
+    return query.where(events.c.type.in_(wanted.types)) if wanted.types else query
 
 
 def read_by_run(connection: Connection) -> Iterator[RecordedEvent]:

@@ -21,6 +21,8 @@ from api.cli.refused import tell
 if TYPE_CHECKING:  # it costs time to import
     import httpx2
 
+    from api.ledger import Ledger
+
 ANSWER_SECONDS = 30
 IN_PROCESS = "http://127.0.0.1"
 
@@ -36,10 +38,13 @@ class Service:
     runner: asyncio.Runner
     options: tuple[str, ...]
     """What a further command needs to be sent to the same place."""
+    ledger: "Ledger | None" = None
+    """The ledger of this process, where no server is called and a database is used."""
 
     def get(self, path: str, **params: Any) -> "httpx2.Response":
         """Read something; parameters that are None or empty are left out."""
-        return self.call("GET", path, params={name: value for name, value in params.items() if value})
+        given = {name: value for name, value in params.items() if value}
+        return self.call("GET", path, params=given or None)  # {} would take away what the path has of them
 
     def post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> "httpx2.Response":
         """Have something recorded."""
@@ -62,12 +67,25 @@ class Service:
         )
         with self._told("POST"):
             answer = self.runner.run(self.client.send(request, stream=True))
-            if answer.headers.get("content-type", "").partition(";")[0] != "application/x-ndjson":
-                self.runner.run(answer.aread())
-                self._checked(answer)
+            self.runner.run(self.streamed(answer, "application/x-ndjson"))
             told = answer.aiter_lines()
             while (line := self.runner.run(anext(told, None))) is not None:
                 yield json.loads(line)
+
+    def pages(self, path: str, **params: Any) -> Iterator[Any]:
+        """The pages of a list, from the one that is asked for to the last."""
+        next_path: str | None = path
+        while next_path is not None:
+            answer = self.get(next_path, **params)
+            yield answer.json()
+            next_path, params = answer.links.get("next", {}).get("url"), {}
+
+    async def streamed(self, answer: "httpx2.Response", media_type: str) -> None:
+        """See that an answer is a stream of this kind; a refusal is printed, and ends the command."""
+        if answer.headers.get("content-type", "").partition(";")[0] != media_type:
+            await answer.aread()
+            self._checked(answer)
+            fail(f"{self.client.base_url} answers with no stream: it is no Runnotary, or an older one.")
 
     def file(self, path: str, **params: Any) -> Iterator[bytes]:
         """Read a file, piece by piece as it comes."""
@@ -134,10 +152,10 @@ def service(server: str | None, database: str | None, database_is: DatabaseIs = 
         stack = AsyncExitStack()
         try:
             if server:
-                client = runner.run(connected(stack, server))
+                yield Service(runner.run(connected(stack, server)), runner, options)
             else:
-                client = in_process(runner, stack, database, database_is)
-            yield Service(client, runner, options)
+                client, ledger = in_process(runner, stack, database, database_is)
+                yield Service(client, runner, options, ledger)
         finally:
             runner.run(stack.aclose())
 
@@ -155,8 +173,8 @@ async def connected(stack: AsyncExitStack, base_url: str, **how: Any) -> "httpx2
 
 def in_process(
     runner: asyncio.Runner, stack: AsyncExitStack, database: str | None, database_is: DatabaseIs
-) -> "httpx2.AsyncClient":
-    """A client of the application in this process, over the database itself."""
+) -> "tuple[httpx2.AsyncClient, Ledger | None]":
+    """A client of the application in this process, over the database itself, and its ledger."""
     import httpx2
 
     from api.app import create_app
@@ -170,7 +188,8 @@ def in_process(
     if database_is != "unused":
         with usable():
             runner.run(stack.enter_async_context(app.router.lifespan_context(app)))
-    return runner.run(connected(stack, IN_PROCESS, transport=httpx2.ASGITransport(app)))
+    client = runner.run(connected(stack, IN_PROCESS, transport=httpx2.ASGITransport(app)))
+    return client, getattr(app.state, "ledger", None)
 
 
 def asked_by(actor: str | None, key: str | None = None) -> dict[str, str]:

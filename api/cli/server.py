@@ -12,6 +12,9 @@ from api.app import create_app
 from api.cli.output import fail
 from api.settings import Settings
 
+STREAMS_SECONDS = 1
+"""Seconds that open streams have to end by themselves at shutdown."""
+
 
 class AnnouncedServer(Server):
     """A server that says where it listens, once it does."""
@@ -24,6 +27,17 @@ class AnnouncedServer(Server):
             host, port = listener.getsockname()[:2]
             url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
             typer.echo(f"Runnotary listens on {url} (database {database})")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; streams would go on until they are cut off, so they are ended first."""
+        await self.config.app.state.ledger.feeds.close(STREAMS_SECONDS)  # type: ignore[union-attr]  # ours
+        await super().shutdown(sockets)
+
+    def hang_up(self, client: tuple[str, int]) -> None:
+        """Cut the connection of a caller; closing it would wait until they take what was sent."""
+        for connection in self.server_state.connections:
+            if connection.client == client:  # type: ignore[union-attr]  # each that is used has one
+                connection.transport.abort()
 
 
 def configured(settings: Settings) -> Config:
@@ -47,6 +61,7 @@ async def serving(config: Config, settings: Settings) -> None:
         signal.signal(each, server.handle_exit)
     app = config.app
     assert isinstance(app, FastAPI)  # noqa: S101  # see `configured`
+    app.state.hang_up = server.hang_up
     async with app.router.lifespan_context(app):
         app.state.ledger.notary.watch()
         app.state.ledger.leases.watch.start()

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -13,12 +15,42 @@ from api.words import span
 Json = Mapping[str, Any]
 USAGE = ("tokens_used", "ci_runs_used", "minor_issues", "major_issues")
 
+WIDTHS = (5, 12, 8, 16, 22, 16)
+"""Columns of lines at first: number, time, time after the one before, run, event, phase."""
+TO_THE_RIGHT = (0, 2)
+
 
 def timeline(events: Sequence[Json], *, of_run: bool) -> Table:
     """Events in order, one a line; two lines each where the terminal is too narrow."""
     what = ["event", "phase"] if of_run else ["run", "event", "phase"]
     rows = ((event["recorded_at"], cells_of(event, of_run=of_run)) for event in events)
     return in_time(rows, what, ["state", "by", "said"])
+
+
+class Lines:
+    """Events one a line as they come, in columns that only ever grow wider."""
+
+    def __init__(self) -> None:
+        self._before: datetime | None = None
+        self._widths = list(WIDTHS)
+
+    def of(self, events: Sequence[Json]) -> list[Text]:
+        """The lines of the events that come next."""
+        rows = list(
+            with_times(((each["recorded_at"], cells_of(each, of_run=False)) for each in events), self._before)
+        )
+        self._before = datetime.fromisoformat(events[-1]["recorded_at"])
+        widths = (max(map(cell_len, map(str, column))) for column in zip_longest(*rows, fillvalue=""))
+        self._widths = [max(pair) for pair in zip_longest(self._widths, widths, fillvalue=0)]
+        return [self._line(row) for row in rows]
+
+    def _line(self, row: Sequence[Text]) -> Text:
+        for place, (text, width) in enumerate(zip(row, self._widths, strict=False)):
+            pad = text.pad_left if place in TO_THE_RIGHT else text.pad_right
+            pad(width - text.cell_len)
+        line = Text("  ").join(row)
+        line.rstrip()
+        return line
 
 
 def cells_of(event: Json, *, of_run: bool) -> Iterator[object]:
@@ -47,9 +79,10 @@ def in_time(
     )
 
 
-def with_times(rows: Iterable[tuple[str, Iterable[object]]]) -> Iterator[list[Text]]:
+def with_times(
+    rows: Iterable[tuple[str, Iterable[object]]], before: datetime | None = None
+) -> Iterator[list[Text]]:
     """The cells of each row, and a row of its own where a new day begins."""
-    before: datetime | None = None
     for time, (number, *cells) in rows:
         at = datetime.fromisoformat(time)
         if before is None or at.date() != before.date():

@@ -21,12 +21,14 @@ from api.routes import (
     seals,
     stats,
     story,
+    stream,
 )
 from api.settings import Settings
 
 # Routes are tried in order: the ones that executors call most come first.
 ALL: tuple[APIRouter, ...] = (
     events.router,
+    stream.router,
     runs.router,
     leases.router,
     story.router,

@@ -13,7 +13,7 @@ from api.cloudevents import MEDIA_TYPE as CLOUDEVENTS
 from api.cloudevents import cloud_event
 from api.commands import Recorded
 from api.ledger import Ledger
-from api.paging import VERSION_MAX, Limited, json_answer, link, page
+from api.paging import POSITION_MAX, VERSION_MAX, Limited, json_answer, link, page
 from api.problems import problem
 from api.requests import (
     ANY_VERSION,
@@ -25,6 +25,7 @@ from api.requests import (
     only_parameters,
 )
 from api.routes.documents import HEADERS, HEADERS_OF_PROPOSAL, answers, body
+from api.routes.wanted import OfSome
 from api.shapes import BatchResult, EventList, Recording
 from api.views import event_view, recorded_view
 from domain import proposals
@@ -90,11 +91,13 @@ class OfRun(Limited):
     after_version: int = Field(0, ge=0, le=VERSION_MAX, description="Those after this version.")
 
 
-class OfLog(Limited):
+class OfLog(Limited, OfSome):
     """Which events of the log."""
 
-    after: int = Field(0, ge=0, le=2**63 - 1, description="Those after this position.")
-    type: str | None = Field(None, max_length=128, description="Of this type only.")
+    after: int = Field(0, ge=0, lt=POSITION_MAX, description="Those after this position.")
+    newest: bool = Field(
+        False, description="The newest of them instead of the first, in the same order; no page comes after."
+    )
 
 
 @router.post(
@@ -163,13 +166,14 @@ def list_run_events(run_id: str, request: Request, wanted: Annotated[OfRun, Quer
     return page(request, items, str(items[-1]["version"]) if more else None, "after_version")
 
 
-@router.get("/events", responses=answers({200: EventList}, UnknownEvent))
+@router.get("/events", responses=answers({200: EventList}, RunNotFound, UnknownEvent))
 def read_log(request: Request, wanted: Annotated[OfLog, Query()]) -> Response:
     """The log, in commit order. Positions have no holes, so a reader that moves forward misses nothing."""
     ledger: Ledger = request.app.state.ledger
-    if wanted.type is not None:
-        proposals.known_event(wanted.type)
-    items = ledger.log(after=wanted.after, limit=wanted.limit + 1, kind=wanted.type)
+    more_than = 0 if wanted.newest else 1
+    items = ledger.log(
+        after=wanted.after, limit=wanted.limit + more_than, wanted=wanted.wanted(), newest=wanted.newest
+    )
     more, items = len(items) > wanted.limit, items[: wanted.limit]
     next_cursor = str(items[-1].position) if more else None
     if CLOUDEVENTS in request.headers.get("accept", ""):

@@ -53,7 +53,8 @@ PATHS = (
 )
 QUERIES = {
     "/v1/runs": ("state", "label", "q", "archived", "cursor", "limit"),
-    "/v1/events": ("after", "type", "limit"),
+    "/v1/events": ("after", "type", "run_id", "newest", "limit"),
+    "/v1/events/stream": ("type", "run_id"),
     "/v1/refusals": ("cursor", "limit"),
     "/v1/quarantine": ("run_id", "cursor", "limit"),
     "/v1/repairs": ("status", "run_id", "finding", "cursor", "limit"),

@@ -13,6 +13,7 @@ from domain.run import Run
 from eventstore import store
 from eventstore.database import UnusableDatabase, lock_writers, open_engine, reading
 from eventstore.schema import events as log
+from eventstore.store import Wanted
 from tests.runs import Sealed, Step
 
 CREATED: Step = ("run.created", "RUN_CREATED", None, {"goal": "Vorhersage", "labels": {"b": "2", "a": "1"}})
@@ -53,9 +54,11 @@ def test_the_log_is_read_in_the_order_of_positions(engine: Engine, history: list
         assert store.read_log(connection) == history
         assert store.read_log(connection, after=2, limit=2) == history[2:4]
         assert store.read_log(connection, after=6) == []
-        created = store.read_log(connection, kind="run.created")
+        created = store.read_log(connection, wanted=Wanted(types=("run.created",)))
         assert [event.position for event in created] == [1, 3]
-        assert store.read_log(connection, kind="run.created", after=1, limit=5) == [history[2]]
+        assert store.read_log(connection, wanted=Wanted(types=("run.created",)), after=1, limit=5) == [
+            history[2]
+        ]
 
 
 def test_a_run_is_read_page_by_page(engine: Engine, history: list[RecordedEvent]) -> None:

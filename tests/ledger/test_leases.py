@@ -14,6 +14,7 @@ from api.unavailable import DatabaseBusy
 from domain.refusals import NoLease, PhaseNotFound, RunNotFound, StaleAttempt
 from eventstore.database import reading
 from eventstore.schema import heartbeats
+from eventstore.store import Wanted
 from tests.ledger.conftest import AtOnce
 from tests.ledger.test_claims import BY_E1, claimed, executing
 from tests.ledgers import OpenLedger
@@ -256,7 +257,7 @@ def test_a_heartbeat_is_in_time_or_it_is_refused(
     for i, outcome in enumerate(outcomes[:6]):
         is_open = ledger.phase(f"run-{i}", "p1")["state"] == "EXECUTING"
         assert isinstance(outcome, dict if is_open else StaleAttempt), (i, outcome)
-    released = ledger.log(after=0, limit=99, kind="phase.released")
+    released = ledger.log(after=0, limit=99, wanted=Wanted(types=("phase.released",)))
     assert len({event.run_id for event in released}) == len(released)
 
 

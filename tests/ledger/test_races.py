@@ -13,6 +13,7 @@ from api.settings import Settings
 from api.views import run_view
 from domain.refusals import IllegalMove, RunExists, StaleAttempt, VersionMismatch
 from eventstore import chain
+from eventstore.store import Wanted
 from tests.ledger.conftest import AtOnce, InOneBatch
 from tests.ledgers import OpenLedger
 
@@ -150,7 +151,10 @@ def test_nothing_is_lost_between_two_processes(
     for process in started:
         process.join()
     assert [process.exitcode for process in started] == [0, 0]
-    found = [event.data["text"] for event in ledger.log(after=0, limit=1_000, kind="run.annotated")]
+    found = [
+        event.data["text"]
+        for event in ledger.log(after=0, limit=1_000, wanted=Wanted(types=("run.annotated",)))
+    ]
     expected = [f"{number} {i}" for number in (1, 2) for i in range(25)] + [f"{i}" for i in range(25)] * 2
     assert sorted(found) == sorted(expected)
     holds(ledger)

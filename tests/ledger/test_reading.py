@@ -7,6 +7,7 @@ import pytest
 
 from api.ledger import Ledger
 from domain.refusals import PhaseNotFound, Quarantined, RunNotFound, UnknownState
+from eventstore.store import Wanted
 from tests.runs import Record
 
 
@@ -139,7 +140,9 @@ def test_the_log_is_read_from_a_cursor(ledger: Ledger, a_run: str) -> None:
     ledger.create_run({"run_id": "b"})
     assert [event.position for event in ledger.log(after=0, limit=100)] == [1, 2, 3, 4, 5, 6]
     assert [event.run_id for event in ledger.log(after=4, limit=1)] == [a_run]
-    assert [event.run_id for event in ledger.log(after=0, limit=9, kind="run.created")] == [a_run, "b"]
+    assert [
+        event.run_id for event in ledger.log(after=0, limit=9, wanted=Wanted(types=("run.created",)))
+    ] == [a_run, "b"]
     assert ledger.log(after=6, limit=5) == []
 
 

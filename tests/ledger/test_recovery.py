@@ -15,6 +15,7 @@ from api.ledger import Ledger
 from api.unavailable import DatabaseBusy, DatabaseDown, OutcomeUnknown, Overloaded
 from domain.refusals import IllegalMove
 from eventstore.database import WRITER_LOCK
+from eventstore.store import Wanted
 from tests.databases import Connect, Digest
 from tests.ledger.conftest import InOneBatch
 from tests.ledgers import OpenLedger
@@ -32,7 +33,10 @@ def noted(run_id: str, *texts: str) -> list[Command]:
 
 
 def texts(ledger: Ledger) -> list[str]:
-    return [event.data["text"] for event in ledger.log(after=0, limit=1_000, kind="run.annotated")]
+    return [
+        event.data["text"]
+        for event in ledger.log(after=0, limit=1_000, wanted=Wanted(types=("run.annotated",)))
+    ]
 
 
 @pytest.fixture(params=[0, ALONE])

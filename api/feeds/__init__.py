@@ -1,0 +1,1 @@
+"""The log as it grows, for those who follow it."""
