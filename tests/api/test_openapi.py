@@ -30,7 +30,6 @@ EXAMPLES = 25
 KNOWN: dict[str, Any] = {
     "run_id": "nightly-42",
     "phase_id": "phase1-build",
-    "approval_id": 4,
     "name": "scope",
     "entity": "run",
     "repair_id": id_for("known"),
@@ -52,7 +51,8 @@ def full_client(sqlite_client: Client) -> Client:
         sqlite_client.record(run_id, "run.execution_started")
         sqlite_client.record(run_id, "phase.annotated", phase_id=phase_id, data={"text": "x"})
         sqlite_client.propose(run_id, "run.created")
-        sqlite_client.record(run_id, "run.approval_requested", data={"context": "x"})
+        asked = sqlite_client.record(run_id, "run.approval_requested", data={"context": "x"})
+        KNOWN["approval_id"] = asked["event"]["position"]
         repair = {"run_id": run_id, "phase_id": phase_id, "state": "COMPLETE", "reason": "merged"}
         headers = {"Idempotency-Key": "known"}
         assert sqlite_client.post("/v1/repairs", json=repair, headers=headers).status_code == 201
