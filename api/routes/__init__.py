@@ -3,6 +3,8 @@
 from fastapi import APIRouter
 
 from api.routes import (
+    approvals,
+    autopack,
     docs,
     events,
     export,
@@ -21,6 +23,7 @@ from api.routes import (
     story,
     stream,
 )
+from api.settings import Settings
 
 # Routes are tried in order: the ones that executors call most come first.
 ALL: tuple[APIRouter, ...] = (
@@ -33,6 +36,7 @@ ALL: tuple[APIRouter, ...] = (
     export.router,
     stats.router,
     refusals.router,
+    approvals.router,
     quarantine.router,
     repairs.router,
     seals.router,
@@ -43,4 +47,7 @@ ALL: tuple[APIRouter, ...] = (
     docs.router,
 )
 
-__all__ = ["ALL"]
+
+def of_service(settings: Settings) -> tuple[APIRouter, ...]:
+    """What a service that is set up like this answers."""
+    return (*ALL, *autopack.ALL) if settings.autopack_api else ALL

@@ -41,6 +41,7 @@ ALL = [
     "seals",
     "verify",
     "rebuild",
+    "replay-recording",
     "machine",
     "schema",
     "export",
@@ -48,9 +49,10 @@ ALL = [
     "import-autopack",
     "doctor",
 ]
+OF_APPROVALS = ["list", "grant", "deny"]
 OF_REPAIR = ["propose", "list", "show", "approve", "reject"]
 OF_DATABASE = ["upgrade", "guard", "seal", "harden"]
-GROUPS = {"repair": OF_REPAIR, "db": OF_DATABASE}
+GROUPS = {"approvals": OF_APPROVALS, "repair": OF_REPAIR, "db": OF_DATABASE}
 READING = [
     "runs",
     "show",

@@ -33,6 +33,7 @@ BY_ITSELF = (
     "how-to/write-an-executor",
     "how-to/prove-the-record",
     "how-to/rebuild-the-tables",
+    "how-to/connect-an-existing-executor",
     "how-to/keep-and-annotate-runs",
     "how-to/import-a-legacy-database",
     "how-to/recover-from-the-incident",
