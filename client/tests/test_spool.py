@@ -125,12 +125,13 @@ def test_an_attempt_is_opened_after_what_waits(
 
 
 def test_somebody_on_the_way_loses_nothing(run_id: str, server: Server, proxy: Proxy, spool: Path) -> None:
-    """A gateway that shows a web page while the service is replaced: reports are kept, and delivered later."""
+    """A gateway shows a web page while the service is replaced: reports are kept, and delivered later."""
     server.create(run_id)
     page = httpx2.MockTransport(lambda request: httpx2.Response(404, html="<h1>Maintenance</h1>"))
     with Client(proxy.url, patience=IMPATIENT) as known, Client(transport=page, spool=spool) as hidden:
         known.propose(run_id, "run.annotated", data={"text": "1"})
         hidden._link.discovery = known._link.discovery
+        hidden._link.discovery.is_fresh = False
         assert hidden.propose(run_id, "run.annotated", data={"text": "2"}).spooled
         assert hidden.propose(run_id, "run.annotated", data={"text": "3"}).spooled
     with Client(proxy.url, spool=spool, patience=IMPATIENT):
