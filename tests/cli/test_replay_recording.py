@@ -136,6 +136,24 @@ def test_its_database_can_be_kept(runnotary: Any, recorded: Record) -> None:
     assert told.exit_code == 2
 
 
+def test_what_would_have_been_without_a_report(runnotary: Any, recorded: Record) -> None:
+    """What it implied is left out with it; what others implied is tried again like what they said."""
+    complete = {"status": "COMPLETE"}
+    file = recorded((0, "p1", "status_reported", complete), (9, "p2", "status_reported", complete))
+    told = runnotary("replay-recording", str(file), "--keep")
+    database = told.stderr.strip().removeprefix("Its database: ")
+    lines = runnotary("dry-run", "one", "--without", "2", "--database", database).stdout.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("  refused")] == [
+        *("phase.started", "phase.completed"),
+    ]
+    assert lines[-1] == "run one would be DONE_SUCCESS, version 6"
+    lines = runnotary("dry-run", "one", "--without", "6", "--database", database).stdout.splitlines()
+    assert lines[0] == "from version 3 of run one:"
+    told = runnotary("dry-run", "one", "--without", "8", "--database", database)
+    assert "Event 8 is the last: nothing followed it." in told.stderr
+    Path(database.removeprefix("sqlite:///")).unlink()
+
+
 @pytest.mark.parametrize("content", ["not JSON", "[]", '{"at": "x"}', ""])
 def test_what_is_no_recording_is_told_in_a_line(runnotary: Any, tmp_path: Path, content: str) -> None:
     """Which file it is, and what is wrong with it."""
