@@ -15,14 +15,18 @@ from api import (
     shapes_of_repairs,
     shapes_of_replay,
     shapes_of_story,
+    shapes_of_webhooks,
 )
 from api.leases.wanted import Claim, Heartbeat
 from api.replay.wanted import Rebuilding, Verification
 from api.shapes import Problem
+from api.webhooks.wanted import NewWebhook, Resend
 from domain.proposals import Batch, DryRun, NewPhase, NewRun, ProposedEvent
 from domain.repairs import Approval, ApprovalOfAll, NewRepair, Rejection, SuggestedRepairs
 
 BODIES = (
+    NewWebhook,
+    Resend,
     NewRun,
     NewPhase,
     ProposedEvent,
@@ -48,6 +52,7 @@ SHAPES = (
     shapes_of_repairs,
     shapes_of_replay,
     shapes_of_story,
+    shapes_of_webhooks,
 )
 DESCRIPTION = (
     "Keeps the record of runs and phases. Executors propose events; a state machine accepts or refuses "
@@ -88,6 +93,7 @@ TAGS = [
         "description": "What waits in quarantine, and states that are set outside the moves.",
     },
     {"name": "seals", "description": "What shows whether the log is what it was."},
+    {"name": "webhooks", "description": "Telling others of events, by signed messages."},
     {"name": "machine", "description": "Which moves there are."},
     {"name": "replay", "description": "Prove the record, and make the tables anew from it."},
     {"name": "schemas", "description": "The shape of everything that callers send."},

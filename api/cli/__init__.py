@@ -26,6 +26,7 @@ from api.cli import (
     serving,
     stats,
     upkeep,
+    webhooks,
     writing,
 )
 
@@ -73,6 +74,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(repairs.repair, name="repair")
+app.add_typer(webhooks.webhooks, name="webhooks")
 app.add_typer(upkeep.db, name="db")
 
 

@@ -20,6 +20,7 @@ from api.routes import (
     stats,
     story,
     stream,
+    webhooks,
 )
 
 # Routes are tried in order: the ones that executors call most come first.
@@ -36,6 +37,7 @@ ALL: tuple[APIRouter, ...] = (
     quarantine.router,
     repairs.router,
     seals.router,
+    webhooks.router,
     machine.router,
     schemas.router,
     replay.router,
