@@ -1,4 +1,4 @@
-"""Delivery to a real receiver: signed, each run in its order, tried again, and never to where it may not go."""
+"""Delivery to a real receiver: signed, each run in its order, tried again, and only where it may go."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -55,7 +55,7 @@ def dead(server: Server, webhook: dict[str, Any], count: int) -> list[dict[str, 
 
 
 def test_what_is_wanted_comes_signed(server: Server, receiver: Receiver) -> None:
-    """Every wanted event is sent once, as the log shows it, under its own id, and the secret vouches for it."""
+    """Every wanted event is sent once, as the log shows it, under an id of its own, and signed."""
     webhook = added(server, receiver.url, types=["run.created", "run.held"])
     for number in range(3):
         server.create(f"run-{number}", phases=[{}])
@@ -83,7 +83,7 @@ def test_a_secret_is_shown_once(server: Server, receiver: Receiver) -> None:
 
 
 def test_a_run_that_is_refused_holds_up_no_other(database_url: str, receiver: Receiver) -> None:
-    """What is not taken is tried later, the events behind it wait for that, and those of other runs do not."""
+    """What is not taken is tried later, the events behind it wait for that, and other runs do not."""
     with serving(database_url, **{**DELIVERS, "webhook_retries": "[3600]"}) as server:
         receiver.answers["bad"] = 500
         webhook = added(server, receiver.url)
@@ -103,7 +103,7 @@ def test_a_run_that_is_refused_holds_up_no_other(database_url: str, receiver: Re
 
 @pytest.mark.parametrize("status", [500, 404, 302, 0])
 def test_what_is_never_taken_is_a_dead_letter(server: Server, receiver: Receiver, status: int) -> None:
-    """After the last attempt it is listed with the reason; the next of its run goes out; it can be sent again."""
+    """After the last attempt it is listed with the reason; its run goes on; it can be sent again."""
     receiver.answers["bad"] = status
     receiver.location = receiver.url.replace("/hook", "/elsewhere")
     webhook = added(server, receiver.url)
@@ -139,7 +139,7 @@ def test_the_events_of_a_run_come_in_their_order(server: Server, receiver: Recei
 
 
 def test_a_restart_goes_on_where_it_was(database_url: str, receiver: Receiver) -> None:
-    """Killed or stopped, the next process delivers what is left: nothing is left out, and ids stay the same."""
+    """Killed or stopped, the next process delivers what is left, and nothing is left out."""
     with serving(database_url, **DELIVERS) as server:
         added(server, receiver.url)
         server.create("r")
