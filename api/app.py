@@ -18,7 +18,7 @@ from api.http_refusals import InternalError, InvalidParameter, MethodNotAllowed,
 from api.ledger import Ledger
 from api.openapi import document
 from api.problems import answer
-from api.routes import ALL
+from api.routes import of_service
 from api.settings import Settings
 from domain.refusals import Refusal
 
@@ -45,7 +45,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    for router in ALL:
+    app.state.settings = settings
+    app.state.routers = of_service(settings)
+    for router in app.state.routers:
         app.include_router(router)
     app.add_middleware(Edge, body_bytes_max=settings.body_bytes_max)
     app.add_exception_handler(Refusal, refuse)
@@ -72,7 +74,8 @@ async def refuse_parameters(request: Request, error: Exception) -> Response:
 
 def methods_of(request: Request) -> list[str]:
     """The methods that the path takes; the framework names those of one route only."""
-    routes = [*request.app.router.routes, *(route for router in ALL for route in router.routes)]
+    routers = request.app.state.routers
+    routes = [*request.app.router.routes, *(route for router in routers for route in router.routes)]
     fitting = [
         route
         for route in routes

@@ -151,6 +151,7 @@ class Book:
                 if not proposals:
                     self.read_under_lock()  # nothing is written that would prove it
                     return []
+                proposals = caused(proposals, self._new_id())
             outcome = [self._propose(proposal, command.origin) for proposal in proposals]
         self._keep(keys, command, outcome)
         return outcome
@@ -308,6 +309,18 @@ class Book:
 
     def _new_id(self) -> str:
         return str(uuid7(nanoseconds=int(self._now.timestamp() * 1_000_000) * 1_000))
+
+
+def caused(proposals: Sequence[Proposal], event_id: str) -> list[Proposal]:
+    """The proposals of a plan; what is implied has the event that was asked for as its cause.
+
+    `event_id` is what that event is called if nobody named it. An implied event gets an id of its own.
+    """
+    asked = next((each for each in reversed(proposals) if not each.implied), None)
+    if asked is None or len(proposals) == 1:
+        return list(proposals)
+    event_id = asked.event_id or event_id
+    return [replace(each, event_id=event_id) if each.implied or each is asked else each for each in proposals]
 
 
 def kept_text(value: object) -> str | None:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from api import commands, figures
+from api.approvals import Approvals
 from api.audit import story_of
 from api.checks import require, unopened
 from api.commands import NOBODY, Asked, Outcome
@@ -65,6 +66,7 @@ class Ledger:
         self.committer = Committer(Writer(engine, settings, now, self._appended), settings, turns)
         self.repairs = Repairs(self.reading, self.committer, two_persons=settings.repair_two_persons)
         self.leases = Leases(engine, self.committer, settings, now, turns)
+        self.approvals = Approvals(self.reading, self.committer, now)
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Self:

@@ -8,6 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from api import (
     shapes,
+    shapes_of_approvals,
     shapes_of_figures,
     shapes_of_history,
     shapes_of_leases,
@@ -17,6 +18,9 @@ from api import (
     shapes_of_story,
     shapes_of_webhooks,
 )
+from api.autopack import shapes as shapes_of_autopack
+from api.autopack import shapes_of_reports
+from api.autopack.bodies import ApprovalAsked, PhaseSent, ResultReport, RunStart, StateReport
 from api.leases.wanted import Claim, Heartbeat
 from api.replay.wanted import Rebuilding, Verification
 from api.shapes import Problem
@@ -43,8 +47,10 @@ BODIES = (
     Rebuilding,
     Problem,
 )
+AUTOPACK = (RunStart, PhaseSent, StateReport, ResultReport, ApprovalAsked)
 SHAPES = (
     shapes,
+    shapes_of_approvals,
     shapes_of_figures,
     shapes_of_history,
     shapes_of_leases,
@@ -53,6 +59,8 @@ SHAPES = (
     shapes_of_replay,
     shapes_of_story,
     shapes_of_webhooks,
+    shapes_of_autopack,
+    shapes_of_reports,
 )
 DESCRIPTION = (
     "Keeps the record of runs and phases. Executors propose events; a state machine accepts or refuses "
@@ -64,9 +72,14 @@ def document(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI 3.1 document of the service."""
     if app.openapi_schema is None:
         made = get_openapi(
-            title="Runnotary", version=app.version, routes=app.routes, description=DESCRIPTION, tags=TAGS
+            title="Runnotary",
+            version=app.version,
+            routes=app.routes,
+            description=DESCRIPTION,
+            tags=[*TAGS, TAG_OF_AUTOPACK] if app.state.settings.autopack_api else TAGS,
         )
-        bodies = [(model, "validation") for model in BODIES]
+        autopack = AUTOPACK if app.state.settings.autopack_api else ()
+        bodies = [(model, "validation") for model in (*BODIES, *autopack)]
         _, schemas = models_json_schema(bodies, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # pydantic's mode is a literal
         made["components"]["schemas"] |= schemas["$defs"]
         for unused in ("HTTPValidationError", "ValidationError"):
@@ -86,6 +99,7 @@ TAGS = [
     {"name": "leases", "description": "Who works on what, and until when: claims and heartbeats."},
     {"name": "events", "description": "What happened: propose it, and read it."},
     {"name": "history", "description": "What changed, which event set what, when something became so."},
+    {"name": "approvals", "description": "What waits for a person's answer, and what came of it."},
     {"name": "figures", "description": "How many, how often, how much: sums over all runs, or some."},
     {"name": "refusals", "description": "What was refused, and why."},
     {
@@ -99,3 +113,8 @@ TAGS = [
     {"name": "schemas", "description": "The shape of everything that callers send."},
     {"name": "health", "description": "How the service is."},
 ]
+
+TAG_OF_AUTOPACK = {
+    "name": "autopack",
+    "description": "What executors of Autopack call: their reports become legal events.",
+}

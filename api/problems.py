@@ -46,6 +46,8 @@ STATUS: dict[type[Refusal], int] = {
     refusals.PhasesOpen: 409,
     refusals.BudgetExhausted: 409,
     refusals.RunPreserved: 409,
+    refusals.ApprovalNotFound: 404,
+    refusals.ApprovalAnswered: 409,
     refusals.RepairNotFound: 404,
     refusals.NothingToRepair: 409,
     refusals.RepairOutOfDate: 409,
@@ -86,6 +88,7 @@ RUN = "/v1/runs/{run_id}"
 RUN_BLAME = "/v1/runs/{run_id}/blame"
 PHASE = "/v1/runs/{run_id}/phases/{phase_id}"
 MACHINE = "/v1/machine"
+APPROVALS = "/v1/approvals"
 REPAIRS = "/v1/repairs"
 REPAIR = "/v1/repairs/{repair_id}"
 
@@ -101,6 +104,7 @@ LOOK_AT: dict[type[Refusal], str] = {
     refusals.RunExists: RUN,
     refusals.VersionMismatch: RUN,
     refusals.UnknownTier: RUN,
+    refusals.ApprovalNotFound: APPROVALS,
     history.NoSuchVersion: RUN,
     history.UnknownField: RUN_BLAME,
     refusals.RepairNotFound: REPAIRS,

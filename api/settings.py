@@ -72,4 +72,10 @@ class Settings(BaseSettings):
     lease_check_seconds: float = Field(
         1.0, ge=0.05, le=60, description="Seconds between two looks whether a lease has run out."
     )
+    autopack_api: bool = Field(
+        False, description="Whether executors of Autopack are answered, beside /v1: they call other paths."
+    )
+    approval_seconds: int = Field(
+        3_600, ge=1, le=31_536_000, description="Seconds that a request for approval of theirs waits."
+    )
     shutdown_seconds: int = Field(5, ge=1, le=60, description="Seconds that open requests have at shutdown.")

@@ -10,6 +10,7 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
+from api.origin import origin
 from api.words import span, visible
 from domain.story import WHY
 
@@ -116,6 +117,7 @@ def event_line(entry: Json) -> str:
         implied = "implied" if event["implied"] else "brought about"
         parts.append(f"{implied} by **{cause['version']}** {word(cause['type'])}")
     parts += [f"{name.replace('_', ' ')} +{amount:,}" for name, amount in spent(event["data"])]
+    parts += found(event["data"])
     parts += behind(entry["repair"]) if entry["repair"] else ()
     told = TOLD | OF_REPAIR if entry["repair"] else TOLD
     if more := [word(name) for name in event["data"] if name not in told]:
@@ -124,6 +126,15 @@ def event_line(entry: Json) -> str:
         # The last, so that nothing that follows it can be anything else.
         parts.append(f"says: {text(entry['why'])}")
     return "; ".join(parts)
+
+
+def found(data: Json) -> Iterator[str]:
+    """Where an import found something, in which state, and what was odd about it."""
+    if (told := origin(data)) is None:
+        return
+    yield f"{word(told.state)} in {word(told.file)}" if told.state else f"from {word(told.file)}"
+    if told.findings:
+        yield f"found {', '.join(map(word, told.findings))}"
 
 
 def behind(repair: Json) -> Iterator[str]:

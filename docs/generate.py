@@ -365,6 +365,7 @@ REFUSALS: dict[str, tuple[Case, ...]] = {
     "What it is about is not there, is there already, or has no state": (
         Case("No run has this id.", refusals.RunNotFound("nightly-24", [RUN])),
         Case("The run has no phase with this id.", refusals.PhaseNotFound(RUN, "phase1-biuld", [PHASE])),
+        Case("Nobody waits for this answer.", refusals.ApprovalNotFound(7, RUN, [9, 12])),
         Case("A run is to be created under an id that is taken.", refusals.RunExists(RUN, "RUN_CREATED", 3)),
         Case("A phase is to be added under an id that is taken.", refusals.PhaseExists(RUN, PHASE, "QUEUED")),
         Case(
@@ -431,6 +432,10 @@ REFUSALS: dict[str, tuple[Case, ...]] = {
         ),
         Case(
             "`run.archived` is proposed for a run that is preserved.", refusals.RunPreserved(RUN, "baseline")
+        ),
+        Case(
+            "A request for approval is answered that has its answer.",
+            refusals.ApprovalAnswered(RUN, 7, "granted", "cli:ann"),
         ),
     ),
     "What stands against a repair": (

@@ -1,12 +1,14 @@
 """Whether a proposed event may happen, and what happens then. Judges; records nothing."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from domain.envelopes import NewEvent, Proposal
 from domain.events.phase import PhaseAdded, PhaseFailed
+from domain.events.run import Answer, RunApprovalRequested
 from domain.events.shared import Event, Opening
-from domain.judge import illegal, judge_phase, judge_proposable, judge_run
+from domain.judge import answered, illegal, judge_phase, judge_proposable, judge_run, known_phase
 from domain.moves import (
     LEADS_TO,
     LEGAL,
@@ -64,7 +66,8 @@ def decide(run: Run, proposal: Proposal) -> tuple[NewEvent, ...]:
     if proposal.type in RECORDED_BY_SERVICE:
         return (outside_the_moves(run, proposal),)
     is_of_run = entity_of(proposal.type) == "run"
-    return decide_run(run, proposal) if is_of_run else decide_phase(run, proposal)
+    decided = decide_run(run, proposal) if is_of_run else decide_phase(run, proposal)
+    return tuple(replace(event, implied=True) for event in decided) if proposal.implied else decided
 
 
 def outside_the_moves(run: Run, proposal: Proposal) -> NewEvent:
@@ -96,6 +99,13 @@ def decide_run(run: Run, proposal: Proposal) -> tuple[NewEvent, ...]:
     """What an event of the run itself brings about."""
     judge_run(run, proposal.type)
     data = proposal.event.model_dump(mode="json", exclude_unset=True)
+    match proposal.event:
+        case RunApprovalRequested(phase_id=str() as phase_id):
+            known_phase(run, phase_id)
+        case Answer() as answer:
+            data["approval"] = answered(run, answer)
+        case _:
+            pass
     if isinstance(proposal.event, Opening):
         data |= completed(run, proposal.event)
     implied: tuple[NewEvent, ...] = ()

@@ -20,6 +20,8 @@ class Proposal:
     expected_version: int | None = None
     by_service: bool = False
     """Whether the service itself asks, and may set a state outside the moves: an import, or a repair."""
+    implied: bool = False
+    """Whether nobody said so in so many words: it follows from another proposal of the same plan."""
 
     @property
     def type(self) -> str:

@@ -10,13 +10,30 @@ from domain.envelopes import RecordedEvent
 from domain.events.shared import LEASE_SECONDS_MAX
 from domain.moves import entity_of
 from domain.quarantine import Quarantine, diagnosis
-from domain.run import CONFIG_KINDS, DEFAULT_CONFIG, Annotation, LastMove, Lease, Phase, Released, Run
-from domain.states import ATTEMPT_OPEN, DONE, ENDED, PhaseState, RunState
+from domain.run import (
+    CONFIG_KINDS,
+    DEFAULT_CONFIG,
+    Annotation,
+    Approval,
+    LastMove,
+    Lease,
+    Phase,
+    Released,
+    Run,
+)
+from domain.states import ATTEMPT_OPEN, DONE, ENDED, ApprovalStatus, PhaseState, RunState
 from domain.tally import COUNTED, tallied
 from domain.told import said
 
 AFTERMATH = frozenset({"phase.requeued", "phase.skipped"})
 """What becomes of a phase between its attempts; the last of them may still be reported once more."""
+
+ANSWERS = {
+    "run.approval_granted": ApprovalStatus.GRANTED,
+    "run.approval_denied": ApprovalStatus.DENIED,
+    "run.approval_expired": ApprovalStatus.EXPIRED,
+}
+"""What comes of a request for approval."""
 
 
 def fold(events: Iterable[RecordedEvent], run: Run | None = None) -> Run | None:
@@ -52,6 +69,7 @@ def changes_by_run(run: Run, event: RecordedEvent) -> dict[str, Any]:
         started_at = event.recorded_at if state == RunState.PHASE_EXECUTION else None
         completed_at = event.recorded_at if state in DONE else None
         changes = {"state": state, "started_at": run.started_at or started_at, "completed_at": completed_at}
+        changes["ended_by_implication"] = event.implied and state in DONE
     changes["quarantine"] = why_waiting(run.quarantine, event)
     match event.type:
         case "run.queued" | "run.bootstrapped" | "run.created":
@@ -65,6 +83,10 @@ def changes_by_run(run: Run, event: RecordedEvent) -> dict[str, Any]:
         case "run.labelled":
             labels = {**run.labels, **(said(data, "labels", dict) or {})}
             changes["labels"] = {name: value for name, value in labels.items() if isinstance(value, str)}
+        case "run.approval_requested":
+            changes["approvals"] = {**run.approvals, event.version: approval(event)}
+        case "run.approval_granted" | "run.approval_denied" | "run.approval_expired":
+            changes["approvals"] = {**run.approvals, **answered(run, event)}
         case "run.held" | "run.unheld":
             changes["held"] = event.type == "run.held"
         case "run.preserved":
@@ -140,6 +162,7 @@ def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
             changes |= {
                 "attempt": event.attempt or phase.attempt + 1,
                 "executor": said(data, "executor", str),
+                "last_tokens": 0,
                 "lease": lease(event),
             }
         case "phase.completed":
@@ -160,6 +183,7 @@ def phase_after(phase: Phase, event: RecordedEvent) -> Phase:
             changes |= {"executor": None, "revision": phase.revision + bool(data.get("replan"))}
         case "phase.usage_recorded":
             changes["usage"] = phase.usage.plus(data)
+            changes["last_tokens"] = said(data, "tokens_used", int) or 0
         case _:
             pass
     if event.state_after != phase.state:
@@ -190,9 +214,34 @@ def moved(phase: Phase, event: RecordedEvent, attempt: int) -> dict[str, Any]:
     if event.type not in AFTERMATH:
         # A state that was set outside the moves answers no report that came before it.
         named = event.attempt is not None
-        last = LastMove(event=event.type, attempt=event.attempt or 0, version=event.version)
+        last = LastMove(
+            event=event.type,
+            attempt=event.attempt or 0,
+            version=event.version,
+            occurred_at=event.occurred_at,
+        )
         changes["last_move"] = last if named else None
     return changes
+
+
+def approval(event: RecordedEvent) -> Approval:
+    """The request for approval that this event makes."""
+    return Approval(event.version, event.position, event.data, event.actor, event.recorded_at)
+
+
+def answered(run: Run, event: RecordedEvent) -> dict[int, Approval]:
+    """The request for approval that this event answers, if it is there."""
+    asked = run.approvals.get(said(event.data, "approval", int) or 0)
+    if asked is None:
+        return {}
+    return {
+        asked.version: asked._replace(
+            status=ANSWERS[event.type],
+            answered_by=event.actor,
+            answered_at=event.recorded_at,
+            reason=said(event.data, "reason", str),
+        )
+    }
 
 
 def lease(event: RecordedEvent) -> Lease | None:

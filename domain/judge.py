@@ -2,6 +2,8 @@
 
 from difflib import get_close_matches
 
+from domain.events.run import Answer
+from domain.evolve import ANSWERS
 from domain.moves import (
     LEADS_TO,
     NONE,
@@ -14,6 +16,8 @@ from domain.moves import (
     shortest_path,
 )
 from domain.refusals import (
+    ApprovalAnswered,
+    ApprovalNotFound,
     AttemptsExhausted,
     BudgetExhausted,
     IllegalMove,
@@ -35,7 +39,7 @@ from domain.refusals import (
     UnknownState,
 )
 from domain.run import Phase, Run
-from domain.states import ATTEMPT_OPEN, EXECUTING, SETTLED, STATES, PhaseState, RunState
+from domain.states import ATTEMPT_OPEN, EXECUTING, SETTLED, STATES, ApprovalStatus, PhaseState, RunState
 
 NOT_A_PHASE = "it is the id of the run, and an id tells which of the two is meant"
 
@@ -46,6 +50,7 @@ def blocker(run: Run, event: str, phase_id: str | None = None) -> Refusal | None
         judge_proposable(run, event, phase_id)
         if entity_of(event) == "run":
             judge_run(run, event)
+            judge_waiting(run, event)
         else:
             judge_phase(run, phase_id or "", event)
     except Refusal as refusal:
@@ -85,21 +90,42 @@ def judge_run(run: Run, event: str) -> None:
         raise RunPreserved(run.run_id, run.preserved_why)
 
 
+def answered(run: Run, answer: Answer) -> int:
+    """The version of the request for approval that this answers.
+
+    Raises:
+        ApprovalNotFound, ApprovalAnswered: nobody waits for that answer.
+    """
+    judge_waiting(run, answer.type, answer.approval)
+    waiting = [version for version, each in run.approvals.items() if each.status == ApprovalStatus.PENDING]
+    if answer.approval is None:
+        if len(waiting) > 1:
+            raise ApprovalNotFound(None, run.run_id, waiting)
+        return waiting[0]
+    asked = run.approvals[answer.approval]
+    if asked.status != ApprovalStatus.PENDING:
+        raise ApprovalAnswered(run.run_id, asked.version, asked.status, asked.answered_by)
+    return asked.version
+
+
+def judge_waiting(run: Run, event: str, approval: int | None = None) -> None:
+    """Refuse an answer where nobody asks: this one was never asked, or none waits."""
+    if event not in ANSWERS:
+        return
+    waiting = [version for version, each in run.approvals.items() if each.status == ApprovalStatus.PENDING]
+    if approval not in run.approvals if approval is not None else not waiting:
+        raise ApprovalNotFound(approval, run.run_id, waiting)
+
+
 def judge_phase(run: Run, phase_id: str, event: str, attempt: int | None = None) -> None:
     """Refuse an event of a phase that may not happen now; the attempt only where it is named."""
     judge_known(run, event)
-    phase = run.phases.get(phase_id)
     if run.is_over and event != "phase.annotated":
         raise RunTerminal(run.run_id, event, str(run.state), run.version)
     if event == "phase.added":
-        judge_added(run, phase_id, phase)
+        judge_added(run, phase_id, run.phases.get(phase_id))
         return
-    if phase is None:
-        if phase_id == run.run_id:
-            raise InvalidId("phase_id", phase_id, NOT_A_PHASE)
-        raise PhaseNotFound(run.run_id, phase_id, get_close_matches(phase_id, run.phases))
-    if phase.condition == QUARANTINED:
-        raise quarantined(run, phase_id)
+    phase = known_phase(run, phase_id)
     if attempt is not None and event != "phase.started":
         judge_attempt(run, phase, event, attempt)
     if (event, phase.condition) not in LEADS_TO:
@@ -107,6 +133,22 @@ def judge_phase(run: Run, phase_id: str, event: str, attempt: int | None = None)
     if event == "phase.started":
         judge_attempt(run, phase, event, attempt or phase.attempt + 1)
         judge_start(run, phase)
+
+
+def known_phase(run: Run, phase_id: str) -> Phase:
+    """The phase of this id.
+
+    Raises:
+        PhaseNotFound, InvalidId, Quarantined: there is none, or it has no state.
+    """
+    phase = run.phases.get(phase_id)
+    if phase is None:
+        if phase_id == run.run_id:
+            raise InvalidId("phase_id", phase_id, NOT_A_PHASE)
+        raise PhaseNotFound(run.run_id, phase_id, get_close_matches(phase_id, run.phases))
+    if phase.condition == QUARANTINED:
+        raise quarantined(run, phase_id)
+    return phase
 
 
 def judge_known(run: Run, event: str) -> None:

@@ -5,7 +5,7 @@ the database, the diagram, the reference page, `GET .../moves` and the tests. No
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -71,6 +71,10 @@ RUN_MOVES = (
     Move("run.unpreserved", EVERY_RUN, STAYS),
     Move("run.archived", EVERY_RUN, STAYS),
     Move("run.unarchived", EVERY_RUN, STAYS),
+    Move("run.approval_requested", EVERY_RUN, STAYS),
+    Move("run.approval_granted", EVERY_RUN, STAYS),
+    Move("run.approval_denied", EVERY_RUN, STAYS),
+    Move("run.approval_expired", EVERY_RUN, STAYS),
     Move("run.imported", (NONE,), ANY),
     Move("run.repaired", (*EVERY_RUN, QUARANTINED), ANY),
     Move("run.quarantined", (NONE,), QUARANTINED),
@@ -165,8 +169,11 @@ def moves_to(entity: Entity, goal: str) -> list[Move]:
     return [move for move in (RUN_MOVES if entity == "run" else PHASE_MOVES) if move.leads_to == goal]
 
 
-def shortest_path(entity: Entity, state: str, goal: str) -> list[str] | None:
-    """The fewest events that lead from one state to the other; None when no legal moves do."""
+def shortest_path(entity: Entity, state: str, goal: str, *, past: Container[str] = ()) -> list[str] | None:
+    """The fewest events that lead from one state to the other; None when no legal moves do.
+
+    It leads past these states, unless one of them is where it begins or ends.
+    """
     seen, waiting = {state}, deque([(state, list[str]())])
     while waiting:
         here, path = waiting.popleft()
@@ -174,7 +181,7 @@ def shortest_path(entity: Entity, state: str, goal: str) -> list[str] | None:
             return path
         for event in legal_events(entity, here):
             there = LEADS_TO[event, here]
-            if there not in seen:
+            if there not in seen and (there == goal or there not in past):
                 seen.add(there)
                 waiting.append((there, [*path, event]))
     return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from domain.envelopes import Proposal
 from domain.events import EVENTS, OPENING
@@ -21,6 +21,7 @@ from domain.events.shared import (
     RunConfig,
     Text,
     Tier,
+    Time,
 )
 from domain.moves import RECORDED_BY_SERVICE, entity_of
 from domain.naming import ID_PATTERN, is_id, valid_ids
@@ -28,7 +29,6 @@ from domain.pointers import errors_of
 from domain.refusals import InvalidBody, InvalidId, Refusal, UnknownEvent, UnknownState
 from domain.scope import PhaseScope
 from domain.states import RunState
-from domain.times import normalised
 from domain.values import keep
 
 M = TypeVar("M", bound=BaseModel)
@@ -41,7 +41,6 @@ NO_EVENT_ID = {
     "detail": "leave it out: nothing is recorded, so no id is taken or looked for",
 }
 
-Time = Annotated[str, AfterValidator(normalised), Field(json_schema_extra={"format": "date-time"})]
 IdText = Annotated[str, Field(json_schema_extra={"pattern": ID_PATTERN, "maxLength": 128})]
 """Checked apart from the rest, because a bad id is a refusal of its own."""
 

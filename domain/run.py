@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from domain.events.shared import INTEGER_MAX, RunConfig
 from domain.moves import NONE, QUARANTINED
 from domain.quarantine import Quarantine
-from domain.states import DONE, SETTLED, PhaseState, TierState
+from domain.states import DONE, SETTLED, ApprovalStatus, PhaseState, TierState
 from domain.tally import NOTHING_COUNTED, Tally
 from domain.times import later
 from domain.told import said
@@ -57,6 +57,27 @@ class Annotation:
     at: str
 
 
+class Approval(NamedTuple):
+    """A request for approval, and what came of it. Identity is (run_id, version)."""
+
+    version: int
+    """The version of the event that asked."""
+    position: int
+    asked: Mapping[str, Any]
+    """What was asked, as the event holds it."""
+    asked_by: str
+    asked_at: str
+    status: ApprovalStatus = ApprovalStatus.PENDING
+    answered_by: str | None = None
+    answered_at: str | None = None
+    reason: str | None = None
+
+    @property
+    def expires_at(self) -> str | None:
+        """Until when an answer is waited for; None is for ever."""
+        return said(self.asked, "expires_at", str)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastMove:
     """The last move of an attempt: a report that repeats it is answered, not recorded."""
@@ -64,6 +85,7 @@ class LastMove:
     event: str
     attempt: int
     version: int
+    occurred_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +126,8 @@ class Phase(NamedTuple):
     """Of the open attempt, if its executor asked for one."""
     released: Released | None = None
     usage: Usage = Usage()
+    last_tokens: int = 0
+    """What the last report of usage in this attempt said of tokens."""
     last_outcome: Mapping[str, Any] | None = None
     last_move: LastMove | None = None
     started_at: str | None = None
@@ -137,7 +161,11 @@ class Run(NamedTuple):
     tiers: tuple[Mapping[str, Any], ...] = ()
     phases: Mapping[str, Phase] = NOTHING
     annotations: tuple[Annotation, ...] = ()
+    approvals: Mapping[int, Approval] = MappingProxyType({})
+    """Requests for approval, by the version of the event that asked."""
     usage: Usage = Usage()
+    ended_by_implication: bool = False
+    """Whether it is over because its phases had all ended, and nobody had said more than that."""
     tally: Tally = NOTHING_COUNTED
     held: bool = False
     preserved: bool = False

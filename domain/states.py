@@ -49,6 +49,16 @@ STATES: dict[str, list[str]] = {
 }
 """The states of each entity that events lead to, in their order."""
 
+
+class ApprovalStatus(StrEnum):
+    """What came of a request for approval."""
+
+    PENDING = "pending"
+    GRANTED = "granted"
+    DENIED = "denied"
+    EXPIRED = "expired"
+
+
 DONE = frozenset(state for state in RunState if state.startswith("DONE_"))
 DONE_FAILED = DONE - {RunState.DONE_SUCCESS}
 EXECUTING = frozenset(

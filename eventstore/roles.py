@@ -23,6 +23,7 @@ GRANTS = {
     "startable_phases": "SELECT, INSERT, DELETE",
     "run_labels": "SELECT, INSERT, DELETE",
     "annotations": "SELECT, INSERT",
+    "approvals": "SELECT, INSERT, UPDATE",
     "quarantine": "SELECT, INSERT, DELETE",
     "run_tags": "SELECT, INSERT",
     "tallies": "SELECT, INSERT, UPDATE",

@@ -1,6 +1,6 @@
 """Append to the log and read it. Takes a connection; never commits."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -181,6 +181,14 @@ def at(connection: Connection, positions: Sequence[int]) -> list[RecordedEvent]:
     query = select(*COLUMNS).where(events.c.position.in_(positions))
     found = {event.position: event for event in map(recorded, connection.execute(query))}
     return [found[position] for position in positions]
+
+
+def first_positions(connection: Connection, run_ids: Collection[str]) -> dict[tuple[str, str | None], int]:
+    """Where in the log these runs and their phases begin, by (run_id, phase_id); None is the run itself."""
+    entity = func.coalesce(events.c.phase_id, "")
+    query = select(events.c.run_id, entity, func.min(events.c.position))
+    query = query.where(events.c.run_id.in_(run_ids)).group_by(events.c.run_id, entity)
+    return {(run_id, phase_id or None): first for run_id, phase_id, first in connection.execute(query)}
 
 
 def recorded(row: Sequence[Any]) -> RecordedEvent:

@@ -9,11 +9,21 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
 
-from projections import annotations, labels, phases, quarantine, runs, startable_phases, tags, tallies
+from projections import (
+    annotations,
+    approvals,
+    labels,
+    phases,
+    quarantine,
+    runs,
+    startable_phases,
+    tags,
+    tallies,
+)
 from projections.change import Change, Write
 from projections.tables import VERSIONS, metadata
 
-ALL = (runs, phases, startable_phases, labels, annotations, tags, tallies, quarantine)
+ALL = (runs, phases, startable_phases, labels, annotations, tags, tallies, quarantine, approvals)
 """Every projection, in the order in which they are written."""
 
 __all__ = ["ALL", "Change", "Write", "create", "current", "metadata", "writes"]

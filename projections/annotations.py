@@ -8,8 +8,7 @@ import orjson
 from sqlalchemy import Column, Connection, Integer, Table, Text, select
 
 from domain.described import PHASE_ID, RUN_ID, TIME, described
-from domain.events.shared import Id, Label
-from domain.proposals import Time
+from domain.events.shared import Id, Label, Time
 from domain.run import Annotation, Run
 from projections.change import Change, Write
 from projections.tables import metadata

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select, true
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, true
 
 from projections import annotations, labels, runs, tags
 from projections.runs import TABLE
@@ -53,14 +53,26 @@ def matches(wanted: Wanted) -> ColumnElement[bool]:
 
 
 def page(
-    connection: Connection, wanted: Wanted, *, before: tuple[str, str] | None = None, limit: int
+    connection: Connection,
+    wanted: Wanted,
+    *,
+    before: tuple[str, str] | None = None,
+    offset: int = 0,
+    limit: int,
 ) -> list[dict[str, Any]]:
-    """At most `limit` runs, newest first, from before a (created_at, run_id)."""
+    """At most `limit` runs, newest first, from before a (created_at, run_id), or from a place on."""
     query = select(TABLE).where(matches(wanted))
     if before is not None:
         at, run_id = before
         query = query.where(
             or_(TABLE.c.created_at < at, (TABLE.c.created_at == at) & (TABLE.c.run_id < run_id))
         )
-    newest_first = query.order_by(TABLE.c.created_at.desc(), TABLE.c.run_id.desc()).limit(limit)
-    return [runs.shown(dict(row)) for row in connection.execute(newest_first).mappings()]
+    newest_first = query.order_by(TABLE.c.created_at.desc(), TABLE.c.run_id.desc())
+    some = newest_first.offset(offset).limit(limit)
+    return [runs.shown(dict(row)) for row in connection.execute(some).mappings()]
+
+
+def count(connection: Connection, wanted: Wanted) -> int:
+    """How many runs there are of these."""
+    query = select(func.count()).select_from(TABLE).where(matches(wanted))
+    return int(connection.execute(query).scalar_one())

@@ -1,14 +1,25 @@
 """Every phase as it stands."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, Row, Table, Text, bindparam, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    Row,
+    Table,
+    Text,
+    bindparam,
+    func,
+    select,
+)
 
 from domain.described import PHASE_ID, RUN_ID, TIME, described
-from domain.events.shared import Id
-from domain.proposals import Time
+from domain.events.shared import Id, Time
 from domain.run import Phase, Run
 from domain.scope import PhaseScope
 from domain.states import PhaseState
@@ -145,6 +156,26 @@ def of_run(connection: Connection, run_id: str) -> list[dict[str, Any]]:
     """The phases of a run, in order."""
     query = select(TABLE).where(TABLE.c.run_id == run_id).order_by(TABLE.c.index)
     return [shown(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def of_runs(connection: Connection, run_ids: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+    """The phases of these runs, each run's in order."""
+    query = select(TABLE).where(TABLE.c.run_id.in_(run_ids)).order_by(TABLE.c.run_id, TABLE.c.index)
+    found: dict[str, list[dict[str, Any]]] = {run_id: [] for run_id in run_ids}
+    for row in connection.execute(query).mappings():
+        found[row["run_id"]].append(shown(dict(row)))
+    return found
+
+
+def page(
+    connection: Connection, *, run_id: str | None, offset: int, limit: int
+) -> tuple[list[dict[str, Any]], int]:
+    """At most `limit` phases from a place on, in the order of runs and in theirs; and how many there are."""
+    of_run = [] if run_id is None else [TABLE.c.run_id == run_id]
+    total = connection.execute(select(func.count()).select_from(TABLE).where(*of_run)).scalar_one()
+    query = select(TABLE).where(*of_run).order_by(TABLE.c.run_id, TABLE.c.index)
+    rows = connection.execute(query.offset(offset).limit(limit)).mappings()
+    return [shown(dict(row)) for row in rows], total
 
 
 def get(connection: Connection, run_id: str, phase_id: str) -> dict[str, Any] | None:

@@ -7,9 +7,8 @@ import orjson
 from sqlalchemy import Column, Connection, Table, Text, and_, bindparam, or_, select
 
 from domain.described import PHASE_ID, RUN_ID, TIME, described
-from domain.events.shared import Id
+from domain.events.shared import Id, Time
 from domain.events.taken_over import MappingKind
-from domain.proposals import Time
 from domain.quarantine import Quarantine
 from domain.run import Run
 from domain.states import PhaseState, RunState

@@ -19,8 +19,7 @@ from sqlalchemy import (
 )
 
 from domain.described import HASH, RUN_ID, TIME, Hash, described
-from domain.events.shared import Id, RunConfig, Tier
-from domain.proposals import Time
+from domain.events.shared import Id, RunConfig, Tier, Time
 from domain.run import DEFAULT_CONFIG, Run
 from domain.states import RunState, TierState
 from projections.change import Change, Write

@@ -6,9 +6,8 @@ from typing import Any
 from sqlalchemy import Column, Connection, Index, Integer, Table, Text, bindparam, select, tuple_
 
 from domain.described import PHASE_ID, RUN_ID, TIME, described
-from domain.events.shared import Id
+from domain.events.shared import Id, Time
 from domain.judge import startable
-from domain.proposals import Time
 from domain.run import Run
 from projections import labels
 from projections.change import Change, Write

@@ -1,6 +1,7 @@
 """Runs and phases in any state, on any ledger: fixtures that `tests/conftest.py` makes known to all tests."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
 from secrets import token_hex
@@ -16,6 +17,7 @@ from domain.envelopes import NewEvent, Origin, RecordedEvent
 from domain.events import EVENTS
 from domain.evolve import evolve, fold
 from domain.moves import NONE, QUARANTINED, Entity, entity_of, shortest_path
+from domain.refusals import Refusal
 from domain.run import Run
 from domain.states import RunState
 from domain.times import stamp
@@ -139,6 +141,12 @@ def phase_in_state(run_in_state: RunInState, record: Record) -> PhaseInState:
         return run_id, phase_id
 
     return phase_in
+
+
+def ask(ledger: Ledger, run_id: str) -> None:
+    """Somebody asks for approval, so that there is something to answer; not of a run without a state."""
+    with suppress(Refusal):
+        ledger.propose(run_id, {"type": "run.approval_requested", "data": {"context": "risky_decision"}})
 
 
 def legal_path(entity: Entity, state: str) -> list[str]:

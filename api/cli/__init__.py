@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from api.cli import (
+    approvals,
     audit,
     carrying,
     demo,
@@ -19,6 +20,7 @@ from api.cli import (
     leasing,
     machine,
     reading,
+    recording,
     rehearsing,
     repairs,
     replay,
@@ -64,6 +66,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     seals.seals,
     replay.verify,
     replay.rebuild,
+    recording.replay_recording,
     machine.machine,
     machine.schema,
     carrying.export,
@@ -73,6 +76,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(approvals.approvals, name="approvals")
 app.add_typer(repairs.repair, name="repair")
 app.add_typer(webhooks.webhooks, name="webhooks")
 app.add_typer(upkeep.db, name="db")

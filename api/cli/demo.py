@@ -46,17 +46,18 @@ def demo(
 
 
 @contextmanager
-def service_on(database: str) -> Iterator[str]:
-    """A service in a process of its own, for a while: its URL."""
+def service_on(database: str, **settings: str) -> Iterator[str]:
+    """A service in a process of its own, with these variables, for a while: its URL."""
     command = [sys.executable, "-P", "-m", "api.cli", "serve", "--port", "0", "--database", database]
     # Nothing of what is set up for another service reaches this one.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RUNNOTARY_")}
+    environment |= settings
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  # ourselves
         try:
             assert process.stdout is not None  # noqa: S101  # it is piped
             line = process.stdout.readline()
             if not line.startswith(LISTENS):
-                fail("The demo's service did not start; it says above why.")
+                fail("The service did not start; it says above why.")
             yield line.removeprefix(LISTENS).partition(" ")[0]
         finally:
             process.terminate()

@@ -155,6 +155,8 @@ def tell(report: Json, *, dry_run: bool) -> None:
         say(plain(""), table(("in quarantine", "found", "kind", "suggested"), named))
     if len(waiting) > SHOWN:
         say(plain(f"The first {SHOWN} are shown; --json has {len(waiting):,}."))
+    if waiting and not dry_run:
+        say(plain("`runnotary repair propose --all-suggested` proposes what is suggested."))
     if dry_run:
         say(plain("Nothing was recorded: this was a dry run."))
 

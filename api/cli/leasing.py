@@ -66,7 +66,7 @@ def heartbeat(
     server: Server = None,
     database: Database = None,
 ) -> None:
-    """Renew the lease of an attempt: its executor is still at it."""
+    """Renew the lease of an attempt that goes on."""
     with service(server, database) as at:
         answer = at.post(f"/v1/runs/{run}/phases/{phase}/heartbeat", {"attempt": attempt}, {})
     if as_json:

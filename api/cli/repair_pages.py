@@ -1,5 +1,6 @@
 """How quarantine and repairs read on a terminal."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from shlex import join
 from typing import Any
@@ -27,12 +28,17 @@ def waiting(told: Json, options: Iterable[str]) -> Iterator[RenderableType]:
     meant = f"; {told['suggested']} is suggested" if told["suggested"] else ""
     yield Text.assemble((entity(told), "bold"), plain(f"  {value}{kind}{meant}"))
     for finding in told["findings"]:
-        words = [str(finding[name]) for name in ("code", "value", "detail") if finding.get(name) is not None]
+        words = [text(finding[name]) for name in ("code", "value", "detail") if finding.get(name) is not None]
         yield indented(plain(": ".join(words)), 2)
     if told["proposed"]:
         yield indented(plain(f"proposed: {', '.join(told['proposed'])}"), 2)
     else:
         yield indented(plain(f"try: {join(['runnotary', *(command_for(told['call']) or ()), *options])}"), 2)
+
+
+def text(value: object) -> str:
+    """A fact of a finding: text as it is, and anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def repair_list(repairs: Iterable[Json]) -> RenderableType:

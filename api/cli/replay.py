@@ -56,7 +56,7 @@ def verify(
     server: Server = None,
     database: Database = None,
 ) -> None:
-    """Prove that the log and the tables made from it are right. Exits with 1 where not.
+    """Prove that the log and the tables of it are right. Exits with 1 where not.
 
     Without --server it reads the database itself and changes nothing, also where nothing can be written.
     """

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.cli.output import cell, fits, table
+from api.origin import origin
 from api.words import span
 
 Json = Mapping[str, Any]
@@ -112,6 +113,14 @@ def change(event: Json) -> Text:
     return Text.assemble(f"{before} \N{RIGHTWARDS ARROW} " if before else "", cell(after))
 
 
+def found(data: Json) -> Iterator[str]:
+    """Where an import found something, in which state, and what was odd about it."""
+    if (told := origin(data)) is None:
+        return
+    yield f"{told.state} in {told.file}" if told.state else f"from {told.file}"
+    yield from told.findings
+
+
 def behind(repair: Any) -> Iterator[str]:  # whatever the data of an event hold
     """Who proposed a repair, who approved it, what it answers, and on what evidence."""
     if not isinstance(repair, dict) or "repair_id" not in repair:
@@ -130,6 +139,7 @@ def said(event: Json) -> Iterator[str]:
     data = event["data"]
     if event["type"] in RECORDED_BY_SERVICE:
         yield "outside the moves"
+        yield from found(data)
         yield from behind(data.get("repair"))
     if event["implied"]:
         yield "implied by the run's end"

@@ -3,6 +3,8 @@
 from fastapi import APIRouter
 
 from api.routes import (
+    approvals,
+    autopack,
     docs,
     events,
     export,
@@ -22,6 +24,7 @@ from api.routes import (
     stream,
     webhooks,
 )
+from api.settings import Settings
 
 # Routes are tried in order: the ones that executors call most come first.
 ALL: tuple[APIRouter, ...] = (
@@ -34,6 +37,7 @@ ALL: tuple[APIRouter, ...] = (
     export.router,
     stats.router,
     refusals.router,
+    approvals.router,
     quarantine.router,
     repairs.router,
     seals.router,
@@ -45,4 +49,7 @@ ALL: tuple[APIRouter, ...] = (
     docs.router,
 )
 
-__all__ = ["ALL"]
+
+def of_service(settings: Settings) -> tuple[APIRouter, ...]:
+    """What a service that is set up like this answers."""
+    return (*ALL, *autopack.ALL) if settings.autopack_api else ALL

@@ -92,9 +92,12 @@ HEADERS_OF_PROPOSAL = {
 }
 
 
-def body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
-    """The JSON body of a call."""
-    content = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}, "example": EXAMPLES[model]}
+def body(
+    model: type[BaseModel], *, required: bool = True, example: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The JSON body of a call, with an example of its own or that of its model."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    content = {"schema": schema, "example": EXAMPLES[model] if example is None else example}
     return {"requestBody": {"required": required, "content": {"application/json": content}}}
 
 

@@ -32,6 +32,8 @@ from domain import proposals
 from domain.naming import valid_ids
 from domain.proposals import Batch, ProposedEvent
 from domain.refusals import (
+    ApprovalAnswered,
+    ApprovalNotFound,
     AttemptRequired,
     AttemptsExhausted,
     BudgetExhausted,
@@ -70,6 +72,8 @@ REFUSED = (
     PhasesOpen,
     BudgetExhausted,
     RunPreserved,
+    ApprovalNotFound,
+    ApprovalAnswered,
     PhaseExists,
     TooManyPhases,
     UnknownTier,

@@ -1,11 +1,14 @@
 """Who follows the log gets every event once and in order, whatever happens to the connection."""
 
 import asyncio
+from collections.abc import Mapping
 from itertools import islice
+from typing import Any
 
 import pytest
-from runnotary_client import AsyncClient, Client, Event, NotSupported
-from runnotary_client.feed import end_of_log
+from runnotary_client import AsyncClient, Client, Event, NotSupported, Unreachable
+from runnotary_client.effects import Effect, Listen, Wait
+from runnotary_client.feed import Wanted, end_of_log
 
 from client.tests.conftest import IMPATIENT
 from client.tests.proxy import Proxy
@@ -87,6 +90,25 @@ def test_it_goes_on_across_a_restart(database_url: str, own_server: Server, prox
             annotate(other, "r1", range(5))
             given += islice(events, 8)
     assert positions(given) == list(range(1, 12))
+
+
+def test_a_place_is_kept_before_anything_has_come(server: Server) -> None:
+    """From now on means from the first connection on: a second one goes on where that one was."""
+    with Client(f"http://{server.host}:{server.port}") as client:
+        steps = Wanted(client._link, None, None, ["run.created"]).streamed()
+        assert asked(next(steps)) == {"after": None, "type": "run.created", "run_id": None}
+        steps.send(None)
+        for line in ("retry: 1000", "id: 7", "", ":", "id: 9"):
+            steps.send(line)
+        assert isinstance(steps.throw(Unreachable("cut")), Wait)
+        assert asked(steps.send(None))["after"] == 7, "the place of a message that came whole"
+        steps.close()
+
+
+def asked(effect: Effect) -> Mapping[str, Any]:
+    """What a stream is opened with."""
+    assert isinstance(effect, Listen)
+    return effect.call.params
 
 
 def test_following_awaited(own_server: Server, proxy: Proxy) -> None:

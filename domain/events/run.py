@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from domain.events.shared import Event, Filled, Label, Line, Note, Opening, Usage
+from domain.events.shared import Event, Filled, Id, Label, Line, Note, Opening, Positive, Text, Time, Usage
 from domain.events.taken_over import TakenOver
 from domain.states import RunState
 
@@ -159,6 +159,54 @@ class RunUnarchived(Event):
     """The run is back in the default lists."""
 
     type: ClassVar[str] = "run.unarchived"
+
+
+class RunApprovalRequested(Event):
+    """Somebody asks whether something may be done, and waits for a person's answer. Nothing moves."""
+
+    type: ClassVar[str] = "run.approval_requested"
+    example: ClassVar[dict[str, Any]] = {
+        "context": "risky_decision",
+        "decision_info": {"risk_level": "high"},
+        "expires_at": "2026-11-22T11:00:00Z",
+    }
+
+    phase_id: Id | None = Field(None, description="The phase that it is about.")
+    context: Filled = Field(description="What it is about, in a word or a sentence.")
+    decision_info: dict[str, Any] | None = Field(None, description="What is to be decided.")
+    deletion_info: dict[str, Any] | None = Field(None, description="What would be deleted.")
+    patch_preview: Text | None = Field(None, description="The beginning of the patch.")
+    expires_at: Time | None = Field(None, description="Until when an answer is waited for.")
+
+
+class Answer(Event):
+    """The end of a request for approval."""
+
+    approval: Positive | None = Field(
+        None,
+        description="The version of the run.approval_requested that it answers; left out: of the only one "
+        "that waits.",
+    )
+
+
+class RunApprovalGranted(Answer):
+    """A person allows what was asked for."""
+
+    type: ClassVar[str] = "run.approval_granted"
+    example: ClassVar[dict[str, Any]] = {"reason": "the files are generated"}
+
+
+class RunApprovalDenied(Answer):
+    """A person forbids what was asked for."""
+
+    type: ClassVar[str] = "run.approval_denied"
+    example: ClassVar[dict[str, Any]] = {"reason": "src/core is not to be touched"}
+
+
+class RunApprovalExpired(Answer):
+    """Nobody answered in time."""
+
+    type: ClassVar[str] = "run.approval_expired"
 
 
 class RunTakenOver(TakenOver, Opening):

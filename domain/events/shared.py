@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from domain.naming import ID_PATTERN
 from domain.scope import PhaseScope
+from domain.times import normalised
 
 PHASES_MAX = 1_000
 """Most phases that any run takes."""
@@ -28,6 +29,7 @@ Filled = Annotated[str, StringConstraints(min_length=1, max_length=20_000, patte
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=128)]
 Count = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
 Positive = Annotated[int, Field(ge=1, le=INTEGER_MAX)]
+Time = Annotated[str, AfterValidator(normalised), Field(json_schema_extra={"format": "date-time"})]
 LeaseSeconds = Annotated[int, Field(ge=1, le=LEASE_SECONDS_MAX)]
 # A limit of its own beside one that comes with the type would not hold: pydantic keeps the last.
 Phases = Annotated[int, Field(ge=1, le=PHASES_MAX)]
@@ -59,6 +61,7 @@ class Tier(Model):
 
     tier_id: Id
     name: Line | None = None
+    description: Text | None = None
 
 
 class Event(Model):

@@ -2,10 +2,11 @@
 
 Refusal
 ├── InvalidBody, InvalidId, UnknownEvent, UnknownState, ReservedEvent     what was asked cannot be understood
-├── RunNotFound, PhaseNotFound, RunExists, PhaseExists, Quarantined       what it is about
+├── RunNotFound, PhaseNotFound, ApprovalNotFound, RunExists, PhaseExists, what it is about
+│   Quarantined
 ├── IllegalMove, RunTerminal, RunNotExecuting, RunHeld, StaleAttempt,     what the machine and its guards say
 │   AttemptRequired, AttemptsExhausted, TooManyPhases, UnknownTier,
-│   PhasesOpen, BudgetExhausted, RunPreserved
+│   PhasesOpen, BudgetExhausted, RunPreserved, ApprovalAnswered
 ├── RepairNotFound, NothingToRepair, RepairOutOfDate, RepairDecided,       what stands against a repair
 │   SecondPersonNeeded
 ├── LeaseTooLong, NoLease                                                 what stands against a lease
@@ -25,6 +26,7 @@ from domain.refusals.repairs import (
     SecondPersonNeeded,
 )
 from domain.refusals.rules import (
+    ApprovalAnswered,
     AttemptRequired,
     AttemptsExhausted,
     BudgetExhausted,
@@ -38,10 +40,19 @@ from domain.refusals.rules import (
     TooManyPhases,
     UnknownTier,
 )
-from domain.refusals.subjects import PhaseExists, PhaseNotFound, Quarantined, RunExists, RunNotFound
+from domain.refusals.subjects import (
+    ApprovalNotFound,
+    PhaseExists,
+    PhaseNotFound,
+    Quarantined,
+    RunExists,
+    RunNotFound,
+)
 from domain.refusals.understanding import InvalidBody, InvalidId, ReservedEvent, UnknownEvent, UnknownState
 
 __all__ = [
+    "ApprovalAnswered",
+    "ApprovalNotFound",
     "AttemptRequired",
     "AttemptsExhausted",
     "BudgetExhausted",

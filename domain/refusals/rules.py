@@ -254,6 +254,32 @@ class BudgetExhausted(Refusal):
 
 
 @dataclass(eq=False)
+class ApprovalAnswered(Refusal):
+    code = "approval-answered"
+    title = "It was answered before"
+
+    run_id: str
+    approval: int
+    status: str
+    answered_by: str | None
+
+    @property
+    def detail(self) -> str:
+        return (
+            f"The request for approval {self.approval} of run {self.run_id!r} is {self.status} already, "
+            f"by {self.answered_by}."
+        )
+
+    @property
+    def remedy(self) -> str:
+        return "An answer is final: have it asked again, with a new run.approval_requested."
+
+    @property
+    def next_event(self) -> dict[str, Any] | None:
+        return {"type": "run.approval_requested", "data": {"context": "say what is asked for"}}
+
+
+@dataclass(eq=False)
 class RunPreserved(Refusal):
     code = "run-preserved"
     title = "The run is preserved"

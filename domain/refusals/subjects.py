@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.refusals.base import Refusal
+from domain.refusals.base import Refusal, among
 
 
 @dataclass(eq=False)
@@ -45,6 +45,31 @@ class PhaseNotFound(Refusal):
                 f"Did you mean {' or '.join(self.similar)}? If not, add it first, with the call given here."
             )
         return "Add it first, with this call."
+
+
+@dataclass(eq=False)
+class ApprovalNotFound(Refusal):
+    code = "approval-not-found"
+    title = "Nobody asked for that"
+
+    approval: int | None = None
+    run_id: str | None = None
+    waiting: list[int] = field(default_factory=list)
+    """The requests of the run that wait for an answer."""
+
+    @property
+    def detail(self) -> str:
+        if self.run_id is None:
+            return f"No request for approval has the number {self.approval}."
+        which = "that the answer names" if self.approval is None else str(self.approval)
+        waiting = among([str(version) for version in self.waiting])
+        return f"Run {self.run_id!r} has no request for approval {which}; waiting: {waiting}."
+
+    @property
+    def remedy(self) -> str:
+        return (
+            "Read which there are; an answer names the version of the run.approval_requested that it answers."
+        )
 
 
 @dataclass(eq=False)

@@ -5,8 +5,7 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Index, Integer, Table, Text
 
 from domain.described import EVENT_ID, HASH, PHASE_ID, RUN_ID, TIME, Hash, described
-from domain.events.shared import Id
-from domain.proposals import Time
+from domain.events.shared import Id, Time
 from eventstore.schema.names import Number, metadata
 
 commands = Table(

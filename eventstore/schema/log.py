@@ -17,9 +17,8 @@ from sqlalchemy import (
 
 from domain.described import EVENT_ID, HASH, PHASE_ID, RUN_ID, TIME, Hash, described
 from domain.events import EVENTS
-from domain.events.shared import Id
+from domain.events.shared import Id, Time
 from domain.moves import NONE, QUARANTINED
-from domain.proposals import Time
 from domain.states import PhaseState, RunState
 from eventstore.schema.names import Number, metadata
 

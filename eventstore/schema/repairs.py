@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Index, Integer, Table, Text
 
 from domain.described import PHASE_ID, RUN_ID, TIME, described
-from domain.proposals import Time
+from domain.events.shared import Time
 from domain.repairs import Status
 from eventstore.schema.log import State
 from eventstore.schema.names import metadata

@@ -3,8 +3,7 @@
 from sqlalchemy import Column, ForeignKey, Integer, Table, Text
 
 from domain.described import RUN_ID, TIME, described
-from domain.events.shared import Id
-from domain.proposals import Time
+from domain.events.shared import Id, Time
 from eventstore.schema.names import Number, metadata
 
 WEBHOOK_ID = "wh-01a202fca5a37afca3c9501bbc21081a"

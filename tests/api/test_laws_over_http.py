@@ -7,7 +7,7 @@ import pytest
 
 from domain.decide import OF_OPEN_ATTEMPT, decide, repeats
 from domain.events import EVENTS
-from domain.evolve import fold
+from domain.evolve import ANSWERS, fold
 from domain.moves import LEADS_TO, NONE, QUARANTINED, RECORDED_BY_SERVICE, Entity, entity_of
 from domain.proposals import proposed_event
 from domain.refusals import Refusal
@@ -16,7 +16,7 @@ from domain.states import PhaseState, RunState
 from eventstore import store
 from tests.api.client import Client
 from tests.api.conftest import Serve
-from tests.runs import PhaseInState, RunInState
+from tests.runs import PhaseInState, RunInState, ask
 
 CONDITIONS: dict[Entity, list[str]] = {
     "run": [NONE, *RunState, QUARANTINED],
@@ -66,6 +66,8 @@ def test_http_accepts_what_the_table_and_the_domain_accept(
             if of_run
             else phase_in_state(client.ledger, condition)
         )
+        if event in ANSWERS:
+            ask(client.ledger, run_id)
         body = proposal(event, phase_id, 1)
         verdict, said = decided(client, run_id, body)
         answer = client.post(f"/v1/runs/{run_id}/events", json=body)
@@ -92,6 +94,7 @@ def test_the_moves_are_what_is_accepted(
     for condition in CONDITIONS[entity][1:]:
         if entity == "run":
             run_id = run_in_state(client.ledger, condition)
+            ask(client.ledger, run_id)
             moves = client.read(f"/v1/runs/{run_id}/moves")["moves"]
         else:
             run_id, _ = phase_in_state(client.ledger, condition)

@@ -27,7 +27,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 EXAMPLES = 25
 """Made-up calls of each kind. More find no more, and take their time."""
 
-KNOWN = {
+KNOWN: dict[str, Any] = {
     "run_id": "nightly-42",
     "phase_id": "phase1-build",
     "name": "scope",
@@ -51,6 +51,8 @@ def full_client(sqlite_client: Client) -> Client:
         sqlite_client.record(run_id, "run.execution_started")
         sqlite_client.record(run_id, "phase.annotated", phase_id=phase_id, data={"text": "x"})
         sqlite_client.propose(run_id, "run.created")
+        asked = sqlite_client.record(run_id, "run.approval_requested", data={"context": "x"})
+        KNOWN["approval_id"] = asked["event"]["position"]
         repair = {"run_id": run_id, "phase_id": phase_id, "state": "COMPLETE", "reason": "merged"}
         headers = {"Idempotency-Key": "known"}
         assert sqlite_client.post("/v1/repairs", json=repair, headers=headers).status_code == 201
@@ -209,7 +211,8 @@ OPERATIONS = [
     "propose_events", "list_quarantine", "propose_repair", "propose_suggested_repairs", "approve_repairs",
     "list_repairs", "get_repair", "approve_repair", "reject_repair", "list_run_events", "read_log",
     "list_run_refusals", "list_refusals", "list_seals", "get_machines", "get_diagram", "get_machine",
-    "list_schemas", "get_schema", "list_projections", "rebuild", "verify", "audit", "dry_run", "get_diff",
+    "list_schemas", "get_schema", "list_projections", "rebuild", "list_approvals", "get_approval", "verify",
+    "audit", "dry_run", "get_diff",
     "get_blame", "get_bisect", "export", "claim_phase", "renew_lease", "list_leases", "stats",
     "livez", "readyz",
     "stream_events", "add_webhook", "list_webhooks", "get_webhook", "list_letters", "resend_letters",

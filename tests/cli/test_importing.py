@@ -31,6 +31,15 @@ def test_an_import_says_what_it_did(runnotary: Any, file: Path) -> None:
     assert runnotary("show", "two").exit_code == 1
 
 
+def test_the_story_begins_where_the_run_was_found(runnotary: Any, file: Path) -> None:
+    """It tells the state there, the file, and what was odd, to people in either form."""
+    runnotary("import-autopack", "old.db")
+    assert "outside the moves; READY in old.db; illegal-run-state" in runnotary("audit", "two").stdout
+    page = runnotary("audit", "two", "--markdown").stdout
+    assert "**outside the moves**; `READY` in `old.db`; found `" in page
+    assert "; from old.db; phase-without-run" in runnotary("log", "lost").stdout
+
+
 def test_a_second_import_says_that_nothing_changed(runnotary: Any, file: Path) -> None:
     """It names the runs that are as they were, and nothing that waits."""
     runnotary("import-autopack", "old.db")

@@ -41,6 +41,7 @@ ALL = [
     "seals",
     "verify",
     "rebuild",
+    "replay-recording",
     "machine",
     "schema",
     "export",
@@ -48,10 +49,11 @@ ALL = [
     "import-autopack",
     "doctor",
 ]
+OF_APPROVALS = ["list", "grant", "deny"]
 OF_REPAIR = ["propose", "list", "show", "approve", "reject"]
 OF_DATABASE = ["upgrade", "guard", "seal", "harden"]
 OF_WEBHOOKS = ["add", "list", "show", "remove", "dead", "resend"]
-GROUPS = {"repair": OF_REPAIR, "webhooks": OF_WEBHOOKS, "db": OF_DATABASE}
+GROUPS = {"approvals": OF_APPROVALS, "repair": OF_REPAIR, "webhooks": OF_WEBHOOKS, "db": OF_DATABASE}
 READING = [
     "runs",
     "show",

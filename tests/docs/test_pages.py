@@ -34,8 +34,10 @@ BY_ITSELF = (
     "how-to/receive-webhooks",
     "how-to/prove-the-record",
     "how-to/rebuild-the-tables",
+    "how-to/connect-an-existing-executor",
     "how-to/keep-and-annotate-runs",
     "how-to/import-a-legacy-database",
+    "how-to/recover-from-the-incident",
 )
 ELSEWHERE = ("how-to/run-on-postgresql", "how-to/back-up-and-restore", "how-to/keep-seals-outside")
 SERVED = ("how-to/follow-the-log", "how-to/rebuild-the-tables", "how-to/write-an-executor")

@@ -27,6 +27,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "phase.failed": {"outcome": "CI_FAILED"},
     "phase.skipped": {"reason": "not needed"},
     "run.reopened": {"reason": "the disk is mended"},
+    "run.approval_requested": {"context": "risky_decision"},
 }
 """Data of a step of `given` that says none."""
 

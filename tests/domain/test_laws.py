@@ -32,7 +32,7 @@ from domain.refusals import (
     RunTerminal,
     StaleAttempt,
 )
-from domain.run import Phase, Run
+from domain.run import Approval, Phase, Run
 from domain.states import PhaseState, RunState
 from tests.domain.conftest import NEEDED, RUN_ID, sealed
 
@@ -54,11 +54,18 @@ def state_of(condition: str) -> str | None:
 
 
 def run_in(condition: str, phase: str = NONE) -> Run:
-    """A run that stands so, with one phase that stands so."""
+    """A run that stands so, with one phase that stands so, and with a request that waits for an answer."""
     p1 = Phase(phase_id="p1", index=1, state=state_of(phase), attempt=1)
     version = 0 if condition == NONE else 3
     phases = {} if phase == NONE else {"p1": p1}
-    return Run(run_id=RUN_ID, state=state_of(condition), version=version, phases=phases)
+    asked = Approval(version=2, position=2, asked={}, asked_by="tester", asked_at="")
+    return Run(
+        run_id=RUN_ID,
+        state=state_of(condition),
+        version=version,
+        phases=phases,
+        approvals={2: asked} if version else {},
+    )
 
 
 def proposal_of(event: str) -> Proposal:

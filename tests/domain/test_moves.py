@@ -59,6 +59,8 @@ MOVES = {
 }
 STAYS = {
     **dict.fromkeys(["run.annotated", "run.labelled", "run.held", "run.unheld", "run.preserved"], RUN_STATES),
+    **dict.fromkeys(["run.approval_requested", "run.approval_granted"], RUN_STATES),
+    **dict.fromkeys(["run.approval_denied", "run.approval_expired"], RUN_STATES),
     **dict.fromkeys(["run.unpreserved", "run.archived", "run.unarchived"], RUN_STATES),
     "run.usage_recorded": GOING_ON,
     **dict.fromkeys(["phase.annotated", "phase.usage_recorded", "phase.result_recorded"], PHASE_STATES),

@@ -6,6 +6,8 @@ import pytest
 
 from domain.moves import RECORDED_BY_SERVICE, TABLE
 from domain.refusals import (
+    ApprovalAnswered,
+    ApprovalNotFound,
     AttemptRequired,
     AttemptsExhausted,
     BudgetExhausted,
@@ -62,6 +64,10 @@ SAMPLES: list[tuple[Refusal, list[str]]] = [
     (UnknownState("DONE_SUCCESS", ["GATE"], [], "run", "r1"), ["a state of runs", "Leave phase_id out"]),
     (ReservedEvent("run.repaired", ["run.created"]), ["run.repaired", "run.created"]),
     (ReservedEvent("run.repaired", []), ["run.repaired"]),
+    (ApprovalNotFound(41), ["the number 41"]),
+    (ApprovalNotFound(7, "r1", [3, 5]), ["'r1'", "no request for approval 7", "3, 5"]),
+    (ApprovalNotFound(None, "r1"), ["that the answer names", "waiting: none"]),
+    (ApprovalAnswered("r1", 3, "granted", "cli:ann"), ["is granted already", "cli:ann", "final"]),
     (RunNotFound("r1"), ["'r1'"]),
     (RunNotFound("r1", ["r2", "r3"]), ["Did you mean r2 or r3?"]),
     (PhaseNotFound("r1", "p1"), ["'r1'", "'p1'"]),

@@ -1,5 +1,6 @@
 """What would happen is what happens when it is proposed; and what stands in the way of a state."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from domain.moves import shortest_path
 from domain.proposals import DryRun, proposed_event, to_rehearse
 from domain.refusals import AttemptRequired, InvalidBody, PhasesOpen, Refusal, RunNotExecuting, RunNotFound
 from domain.rehearsal import Rehearsal, rehearse, walk
-from domain.run import Annotation, Phase, Run
+from domain.run import Annotation, Approval, Phase, Run
 from domain.states import PhaseState, RunState
 from tests.domain.conftest import NEEDED, RUN_ID, UNHURRIED, WORKING, Given, Story
 from tests.domain.steps import Step, proposal_of, steps
@@ -46,17 +47,20 @@ def what(event: RecordedEvent) -> tuple[Any, ...]:
     )
 
 
-TIMES = {"created_at", "updated_at", "started_at", "completed_at", "at"}
-OF_LOG = {"position", "head_hash", "actor"}
+TIMES = {"created_at", "updated_at", "started_at", "completed_at", "at", "asked_at", "answered_at"}
+OF_LOG = {"position", "head_hash", "actor", "asked_by", "answered_by"}
 
 
-def timeless(thing: Run | Phase | Annotation) -> dict[str, Any]:
+def timeless(thing: Run | Phase | Annotation | Approval) -> dict[str, Any]:
     """What something is, without what only the log gives; of times, whether there is one."""
     told = {name: getattr(thing, name) for name in type(thing).__annotations__ if name not in OF_LOG}
     told |= {name: told[name] is not None for name in TIMES & told.keys()}
     if isinstance(thing, Run):
         told["phases"] = {name: timeless(phase) for name, phase in thing.phases.items()}
         told["annotations"] = [timeless(note) for note in thing.annotations]
+        told["approvals"] = [timeless(approval) for approval in thing.approvals.values()]
+    if isinstance(thing, Phase) and thing.last_move is not None:
+        told["last_move"] = replace(thing.last_move, occurred_at="")
     return told
 
 

@@ -53,7 +53,8 @@ def forged(verb: str = "INSERT INTO", rest: str = "", **changed: str) -> str:
 
 def a_run(verb: str = "INSERT INTO", rest: str = "", **changed: str) -> str:
     """The statement that puts a row into `runs`."""
-    row = dict.fromkeys(("tokens_used", "ci_runs_used", "minor_issues", "major_issues"), "0")
+    usage = ("tokens_used", "ci_runs_used", "minor_issues", "major_issues")
+    row = dict.fromkeys((*usage, "token_cap"), "0")
     row |= dict.fromkeys(("held", "preserved", "archived"), "FALSE")
     row |= dict.fromkeys(("config", "labels", "tiers", "created_at", "updated_at", "head_hash"), "'{}'")
     row |= {"run_id": "'demo'", "state": "'PHASE_EXECUTION'", "version": "1", "position": "1"} | changed

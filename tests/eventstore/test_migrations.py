@@ -75,7 +75,7 @@ def test_a_new_database_is_brought_to_the_newest_revision(new_database_url: str)
     assert tables_of(engine) == {*metadata.tables, *NOT_OF_THE_LOG}
     with engine.connect() as connection:
         assert migrations.revision(connection) == migrations.newest()
-        assert len(connection.execute(legal_moves.select()).all()) == 470
+        assert len(connection.execute(legal_moves.select()).all()) == 522
     engine.dispose()
 
 
@@ -104,7 +104,7 @@ def test_processes_that_start_together_all_come_up(
     assert [process.exitcode for process in started] == [0] * processes
     with closing(connect(new_database_url)) as raw:
         assert raw.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
-        assert raw.execute("SELECT count(*) FROM legal_moves").fetchone() == (470,)
+        assert raw.execute("SELECT count(*) FROM legal_moves").fetchone() == (522,)
         assert raw.execute("SELECT count(*) FROM events").fetchone() == (0,)
 
 

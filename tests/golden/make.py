@@ -14,6 +14,7 @@ from unittest.mock import patch
 import orjson
 
 import projections
+from api import commands
 from api.commands import Asked
 from api.exports import FORMATS
 from api.ledger import Ledger
@@ -21,7 +22,9 @@ from api.settings import Settings
 from api.views import run_view
 from domain.envelopes import NewEvent, Origin
 from domain.evolve import evolve, fold
+from domain.reports import state_reported
 from domain.run import Run
+from domain.states import PhaseState
 from eventstore import chain, statements, store
 from eventstore.database import lock_writers
 from eventstore.snapshot import Snapshot
@@ -185,7 +188,24 @@ def take_over(
             statements.write(connection, statement, rows)
 
 
-STORIES: dict[str, Callable[[Ledger], None]] = {"0.1.0": release_0_1_0}
+def approvals(ledger: Ledger) -> None:
+    """What may be asked of people, and each answer; and reports that imply what they do not say."""
+    propose = partial(step, ledger, "asks")
+    propose("run.created", goal="Ask first")
+    propose("phase.added", "p1")
+    of_phase = {"phase_id": "p1", "context": "risky_decision", "patch_preview": "+ é"}
+    ledger.propose("asks", {"type": "run.approval_requested", "data": of_phase}, asked())
+    propose("run.approval_granted", reason="it is generated")
+    propose("run.approval_requested", context="deletion", deletion_info={"files": ["a"]})
+    propose("run.approval_denied", approval=5, reason="not that one")
+    propose("run.approval_requested", context="later", expires_at="2026-01-01T00:00:00Z")
+    propose("run.approval_expired")
+    for state in (PhaseState.FAILED, PhaseState.COMPLETE):
+        plan = partial(state_reported, phase_id="p1", state=state, at="2026-01-01T02:00:00.000000Z")
+        ledger.committer.commit(commands.planned("asks", plan, {"state": state}, asked()))
+
+
+STORIES: dict[str, Callable[[Ledger], None]] = {"0.1.0": release_0_1_0, "0.2.0-approvals": approvals}
 """What happens in each log."""
 
 

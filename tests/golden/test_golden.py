@@ -19,6 +19,8 @@ HERE = Path(__file__).parent
 CHECKSUMS = {
     "0.1.0.ndjson": "f1a2c56252aa3a37e8a0634e352e54894c638bdfb8adbc75d36471dc0a3447be",
     "0.1.0.json": "96d3ab8f0795d19423adc7a2deffda25e1df38f3e0460f5e1f30a90fcd84b5fd",
+    "0.2.0-approvals.ndjson": "8b523789b81c8013b521b99830d11217a6d97427381532c95b48f7f700419cbb",
+    "0.2.0-approvals.json": "bdc338f5df955611be5a81a130b098e894720702e6e3f7136812109105f7cc97",
 }
 """Written down once; a line is added, and never changed or taken away."""
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from api.ledger import Ledger
 from domain.decide import OF_OPEN_ATTEMPT, decide, repeats
 from domain.events import EVENTS
-from domain.evolve import fold
+from domain.evolve import ANSWERS, fold
 from domain.moves import (
     LEADS_TO,
     NONE,
@@ -27,7 +27,7 @@ from domain.states import PhaseState, RunState
 from eventstore import store
 from eventstore.database import reading
 from eventstore.schema import legal_moves
-from tests.runs import PhaseInState, RunInState
+from tests.runs import PhaseInState, RunInState, ask
 
 PROPOSABLE: dict[Entity, list[str]] = {
     "run": [move.event for move in RUN_MOVES if move.event not in RECORDED_BY_SERVICE],
@@ -79,6 +79,8 @@ def test_every_event_in_every_state_of_a_run(ledger: Ledger, run_in_state: RunIn
     found = {}
     for kind in PROPOSABLE["run"]:
         run_id = run_in_state(ledger, state)
+        if kind in ANSWERS:
+            ask(ledger, run_id)
         body = body_of(kind, None, 0)
         expected = decided(ledger, run_id, body)
         found[kind] = (accepted(ledger, run_id, body), expected, taken(ledger, kind, state))

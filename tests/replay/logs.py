@@ -16,6 +16,7 @@ from api.replay.report import Report
 from api.replay.verify import verify
 from domain.envelopes import Origin, RecordedEvent
 from domain.events import EVENTS
+from domain.evolve import ANSWERS
 from domain.moves import RECORDED_BY_SERVICE, entity_of
 from domain.states import PhaseState, RunState
 from eventstore import store
@@ -199,6 +200,8 @@ def long_story(ledger: Ledger, run_id: str, asked: Asked) -> None:
     happens("run.usage_recorded", "run.annotated", "run.preserved", "run.gate_entered", "run.ci_started")
     happens("run.snapshot_created", "run.failed_environment", "run.unpreserved", "run.archived")
     happens("run.unarchived", "run.reopened", "run.annotated")
+    for answer in ANSWERS:
+        happens("run.approval_requested", answer)
 
 
 def at_once(ledger: Ledger, run_ids: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ DETAIL_MAX = 4_000
 OUTCOME_MAX = 128
 GONE = (StaleAttempt, RunOver, NotFound)
 """What the service says of an attempt that is not the current one any more."""
+ENDS_IN = {"phase.completed": "COMPLETE", "phase.failed": "FAILED", "phase.released": "QUEUED"}
 RENEWALS = 3
 """How often a lease is renewed while it would last."""
 
@@ -32,6 +33,8 @@ class Wanted:
     executor: str | None = None
     lease_seconds: int | None = None
     again: bool = False
+    number: int = 0
+    """Which attempt it is, where it is open already."""
 
 
 class AttemptCalls(Entered):
@@ -42,15 +45,21 @@ class AttemptCalls(Entered):
     """
 
     def __init__(
-        self, link: Link, driver: Any, run_id: str, wanted: Wanted, number: int | None = None
+        self,
+        link: Link,
+        driver: Any,
+        run_id: str,
+        wanted: Wanted,
+        states: dict[str, str | None],
     ) -> None:
         self._link = link
         self._driver = driver
         self._wanted = wanted
+        self._states = states
         self._renewal: Any = None
         self.run_id = run_id
         self.phase_id = wanted.phase
-        self.number = number or 0
+        self.number = wanted.number
         """Which try it is, from 1; 0 until it is open."""
         self.is_over = False
         """Whether its outcome was reported."""
@@ -131,6 +140,7 @@ class AttemptCalls(Entered):
     def _end(self, kind: str, **data: Any) -> Steps[Report]:
         report = yield from self._say(kind, **data)
         self.is_over = True
+        self._states[self.phase_id] = ENDS_IN[kind]
         yield from self._renew_no_more()
         return report
 
@@ -156,6 +166,7 @@ class AttemptCalls(Entered):
         yield from self.opened(started.body["event"]["attempt"], seconds)
 
     def opened(self, number: int, lease_seconds: int | None) -> Steps[None]:
+        """The attempt is open: its lease is renewed from now on."""
         self.number = number
         self.lease_seconds = lease_seconds
         if lease_seconds is not None:
@@ -190,6 +201,7 @@ class AttemptCalls(Entered):
         )
         link.repeats.saw(self.run_id, answer.body["version"])
         phases: list[dict[str, Any]] = answer.body["phases"]
+        self._states.update({phase["phase_id"]: phase["state"] for phase in phases})
         for field_name in ("phase_id", "name"):
             meant = [phase for phase in phases if phase[field_name] == word]
             if len(meant) == 1:
@@ -198,6 +210,7 @@ class AttemptCalls(Entered):
         path = path_of("runs", self.run_id, "phases")
         added = yield from link.ask(link.proposal(path, body, self.run_id))
         made: Mapping[str, Any] = added.body
+        self._states[made["phase_id"]] = made["state"]
         return made
 
     # --- its lease ---

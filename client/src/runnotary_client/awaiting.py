@@ -7,20 +7,9 @@ from typing import Any, TypeVar
 
 import httpx2
 
+from runnotary_client import effects
 from runnotary_client.calls import Answer, Call
-from runnotary_client.effects import (
-    Close,
-    Effect,
-    Give,
-    Listen,
-    Local,
-    NextLine,
-    Send,
-    Spawn,
-    Steps,
-    Stop,
-    Wait,
-)
+from runnotary_client.effects import Effect, Steps
 from runnotary_client.link import Link
 from runnotary_client.wire import LISTENING, read, request_of, unreachable
 
@@ -57,7 +46,7 @@ class Awaiting:
                     effect = step()
                 except StopIteration:
                     return
-                if isinstance(effect, Give):
+                if isinstance(effect, effects.Give):
                     yield effect.item
                     step = partial(steps.send, None)
                 else:
@@ -77,22 +66,22 @@ class Awaiting:
 
     async def _do(self, effect: Effect, lines: "Lines | None") -> Any:  # noqa: PLR0911  # one for each effect
         match effect:
-            case Send(call, patiently):
+            case effects.Send(call, patiently):
                 return await self._told(self._tried(call, patiently=patiently))
-            case Local(do):
+            case effects.Local(do):
                 return await asyncio.to_thread(do)
-            case Wait(seconds):
+            case effects.Wait(seconds):
                 return await asyncio.sleep(seconds)
-            case Spawn(steps):
+            case effects.Spawn(steps):
                 return asyncio.create_task(self.perform(steps))
-            case Stop(asyncio.Task() as task):
+            case effects.Stop(asyncio.Task() as task):
                 task.cancel()
                 return await asyncio.wait([task])
-            case Listen(call) if lines is not None:
+            case effects.Listen(call) if lines is not None:
                 return await self._told(lines.open(call))
-            case NextLine() if lines is not None:
+            case effects.NextLine() if lines is not None:
                 return await self._told(lines.next())
-            case Close():
+            case effects.Close():
                 return await self._http.aclose()
             case _:
                 raise AssertionError(effect)

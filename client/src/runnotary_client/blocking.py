@@ -8,20 +8,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import httpx2
 
+from runnotary_client import effects
 from runnotary_client.calls import Answer, Call
-from runnotary_client.effects import (
-    Close,
-    Effect,
-    Give,
-    Listen,
-    Local,
-    NextLine,
-    Send,
-    Spawn,
-    Steps,
-    Stop,
-    Wait,
-)
+from runnotary_client.effects import Effect, Steps
 from runnotary_client.link import Link
 from runnotary_client.wire import LISTENING, read, request_of, unreachable
 
@@ -65,7 +54,7 @@ class Blocking:
                     effect = step()
                 except StopIteration:
                     return
-                if isinstance(effect, Give):
+                if isinstance(effect, effects.Give):
                     yield effect.item
                     step = partial(steps.send, None)
                 else:
@@ -87,22 +76,22 @@ class Blocking:
         self, effect: Effect, stopped: Event | None, lines: "Lines | None"
     ) -> Any:
         match effect:
-            case Send(call, patiently):
+            case effects.Send(call, patiently):
                 return self._send(call, patiently=patiently)
-            case Local(do):
+            case effects.Local(do):
                 return do()
-            case Wait(seconds):
+            case effects.Wait(seconds):
                 return stopped.wait(seconds) if stopped else time.sleep(seconds)
-            case Spawn(steps):
+            case effects.Spawn(steps):
                 return self._spawn(steps)
-            case Stop(Beside(thread, its_stopped)):
+            case effects.Stop(Beside(thread, its_stopped)):
                 its_stopped.set()
                 return thread.join(self.link.patience.answer_seconds)
-            case Listen(call) if lines is not None:
+            case effects.Listen(call) if lines is not None:
                 return self._told(partial(lines.open, call))
-            case NextLine() if lines is not None:
+            case effects.NextLine() if lines is not None:
                 return self._told(lines.next)
-            case Close():
+            case effects.Close():
                 return self._http.close()
             case _:
                 raise AssertionError(effect)

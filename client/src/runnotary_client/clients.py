@@ -1,7 +1,7 @@
 """The clients: where an executor begins."""
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -23,27 +23,18 @@ from runnotary_client.spool import Spool
 from runnotary_client.wire import Patience
 
 A = TypeVar("A", bound=AttemptCalls)
+X = TypeVar("X", httpx2.BaseTransport, httpx2.AsyncBaseTransport)
 R = TypeVar("R", bound="RunCalls[Any]")
 
 PATIENT = Patience()
 URL = "http://127.0.0.1:8000"
 
 
-def link_to(
-    url: str | None, actor: str | None, spool: str | Path | None, traceparent: str | None, patience: Patience
-) -> Link:
-    """The way to a service; the environment names it where the caller does not."""
-    return Link(
-        url=(url or os.environ.get("RUNNOTARY_SERVER") or URL).rstrip("/"),
-        actor=actor,
-        traceparent=traceparent or tracing.made(),
-        spool=Spool(spool) if spool is not None else None,
-        patience=patience,
-    )
-
-
-class ClientCalls(Entered, Generic[R, A]):
+class ClientCalls(Entered, Generic[R, A, X]):
     """A service, and what can be asked of it. Safe to share between threads.
+
+    The service is at `url`, else at RUNNOTARY_SERVER, else on this machine. `actor` is who reports, by their
+    own word. `traceparent` ties to a trace what no tracer does. `patience` is how long a call is tried.
 
     With `spool`, reports that cannot be delivered are kept in that file, and delivered in order when the
     service is back: before the next report, on entering and on leaving this client, or by
@@ -52,8 +43,26 @@ class ClientCalls(Entered, Generic[R, A]):
 
     _run_kind: type[R]
     _attempt_kind: type[A]
-    _link: Link
-    _driver: Any
+    _driver_kind: Callable[[Link, X | None], Any]
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        actor: str | None = None,
+        spool: str | Path | None = None,
+        traceparent: str | None = None,
+        patience: Patience = PATIENT,
+        transport: X | None = None,
+    ) -> None:
+        self._link = Link(
+            url=(url or os.environ.get("RUNNOTARY_SERVER") or URL).rstrip("/"),
+            actor=actor,
+            traceparent=traceparent or tracing.made(),
+            spool=Spool(spool) if spool is not None else None,
+            patience=patience,
+        )
+        self._driver = self._driver_kind(self._link, transport)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._link.url}>"
@@ -133,7 +142,7 @@ class ClientCalls(Entered, Generic[R, A]):
             return None
         phase = answer.body["phase"]
         wanted = Wanted(phase=phase["phase_id"], executor=executor)
-        attempt = self._attempt_kind(self._link, self._driver, phase["run_id"], wanted)
+        attempt = self._attempt_kind(self._link, self._driver, phase["run_id"], wanted, {})
         yield from attempt.opened(phase["attempt"], answer.body["lease"]["lease_seconds"])
         return attempt
 
@@ -167,41 +176,17 @@ class ClientCalls(Entered, Generic[R, A]):
         yield Close()
 
 
-class Client(ClientCalls[Run, Attempt], Sync):
+class Client(ClientCalls[Run, Attempt, httpx2.BaseTransport], Sync):
     """A service, for programs that wait for what it says."""
 
     _run_kind = Run
     _attempt_kind = Attempt
-
-    def __init__(
-        self,
-        url: str | None = None,
-        *,
-        actor: str | None = None,
-        spool: str | Path | None = None,
-        traceparent: str | None = None,
-        patience: Patience = PATIENT,
-        transport: httpx2.BaseTransport | None = None,
-    ) -> None:
-        self._link = link_to(url, actor, spool, traceparent, patience)
-        self._driver = Blocking(self._link, transport)
+    _driver_kind = Blocking
 
 
-class AsyncClient(ClientCalls[AsyncRun, AsyncAttempt], Async):
+class AsyncClient(ClientCalls[AsyncRun, AsyncAttempt, httpx2.AsyncBaseTransport], Async):
     """A service, for programs that await what it says."""
 
     _run_kind = AsyncRun
     _attempt_kind = AsyncAttempt
-
-    def __init__(
-        self,
-        url: str | None = None,
-        *,
-        actor: str | None = None,
-        spool: str | Path | None = None,
-        traceparent: str | None = None,
-        patience: Patience = PATIENT,
-        transport: httpx2.AsyncBaseTransport | None = None,
-    ) -> None:
-        self._link = link_to(url, actor, spool, traceparent, patience)
-        self._driver = Awaiting(self._link, transport)
+    _driver_kind = Awaiting

@@ -42,6 +42,8 @@ class RunCalls(Entered, Generic[A]):
         self._link = link
         self._driver = driver
         self._new = new
+        self._states: dict[str, str | None] = {}
+        """The states of its phases, as last seen and as reported since."""
         self.run_id = run_id or ""
         """Its id; made by the service where none was given, on entering."""
         self.state: str | None = None
@@ -76,11 +78,12 @@ class RunCalls(Entered, Generic[A]):
             lease_seconds=lease_seconds,
             again=again,
         )
-        return self._attempt_kind(self._link, self._driver, self.run_id, wanted)
+        return self._attempt_kind(self._link, self._driver, self.run_id, wanted, self._states)
 
     def attempt(self, phase_id: str, number: int) -> A:
         """An attempt that is open already, to go on with: after a restart, say."""
-        return self._attempt_kind(self._link, self._driver, self.run_id, Wanted(phase=phase_id), number)
+        wanted = Wanted(phase=phase_id, number=number)
+        return self._attempt_kind(self._link, self._driver, self.run_id, wanted, self._states)
 
     @operation
     def show(self) -> Steps[RunShown]:
@@ -104,6 +107,7 @@ class RunCalls(Entered, Generic[A]):
             path_of("runs", self.run_id, "phases"), body | {"max_attempts": max_attempts}, self.run_id
         )
         added: Phase = (yield from self._link.ask(call)).body
+        self._states[added["phase_id"]] = added["state"]
         return added
 
     @operation
@@ -180,6 +184,7 @@ class RunCalls(Entered, Generic[A]):
         shown = (yield from self._link.ask(call)).body
         self._link.repeats.saw(self.run_id, shown["version"])
         self.state = shown["state"]
+        self._states.update({phase["phase_id"]: phase["state"] for phase in shown["phases"]})
         return shown
 
     # --- its beginning and its end ---
@@ -191,6 +196,7 @@ class RunCalls(Entered, Generic[A]):
                 new = self._link.proposal("/v1/runs", self._new, self.run_id or None)
                 made = yield from self._link.open(new)
                 self.run_id, self.state = made.body["run_id"], made.body["state"]
+                self._states.update({phase["phase_id"]: phase["state"] for phase in made.body["phases"]})
             except AlreadyExists:
                 yield from self._read()
         else:
@@ -212,16 +218,14 @@ class RunCalls(Entered, Generic[A]):
     def _leaving(self, error: BaseException | None) -> Steps[None]:
         if error is not None or not self._new:
             return
-        try:
-            shown = yield from self._read()
-        except Unavailable:
-            return  # a run that cannot be read is not ended unseen
-        states = {phase["state"] for phase in shown["phases"]}
-        if not states or not states <= SETTLED or self.state is None or self.state.startswith("DONE_"):
-            return
-        # Somebody else may have added a phase, or ended it, meanwhile.
-        with suppress(IllegalMove, RunOver):
-            yield from self._say("run.succeeded")
+        with suppress(Unavailable):  # then what was seen last has to do; the service judges it later
+            yield from self._link.caught_up()
+            yield from self._read()
+        is_done = bool(self._states) and set(self._states.values()) <= SETTLED
+        if is_done and not (self.state or "").startswith("DONE_"):
+            # Somebody else may have added a phase, or ended it, meanwhile.
+            with suppress(IllegalMove, RunOver):
+                yield from self._say("run.succeeded")
 
 
 class Run(RunCalls[Attempt], Sync):

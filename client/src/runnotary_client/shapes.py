@@ -12,6 +12,13 @@ class Usage(TypedDict):
     major_issues: int
 
 
+class Lease(TypedDict):
+    """For how long an open attempt is its executor's, without a heartbeat."""
+
+    lease_seconds: int
+    granted_at: str
+
+
 class Outcome(TypedDict):
     """How an attempt ended."""
 
@@ -33,6 +40,7 @@ class Phase(TypedDict):
     max_attempts: int
     revision: int
     executor: str | None
+    lease: Lease | None
     usage: Usage
     last_outcome: Outcome | None
     started_at: str | None
@@ -73,6 +81,7 @@ class RunShown(TypedDict):
     tiers: list[Tier]
     held: bool
     preserved: bool
+    preserved_why: str | None
     archived: bool
     created_at: str
     updated_at: str
