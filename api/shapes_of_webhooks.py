@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from domain.described import RUN_ID, TIME
 
 SHOWN: dict[str, Any] = {
-    "webhook_id": "wh-01a202fca5a37afca3c9501bbc21081a", "url": "https://hooks.example/runs",
+    "webhook_id": "wh-01a202fca5a37afca3c9501bbc21081a", "url": "http://127.0.0.1:9000/runs",
     "types": ["phase.failed"], "position": 17, "waiting": 0, "dead": 1, "created_at": TIME,
     "created_by": "ada",
 }  # fmt: skip

@@ -39,7 +39,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
     Rejection: {"reason": "The merge was undone."},
     Claim: {"executor": "builder-7", "lease_seconds": 300},
     Heartbeat: {"attempt": 1},
-    NewWebhook: {"url": "https://hooks.example/runs", "types": ["phase.failed"]},
+    NewWebhook: {"url": "http://127.0.0.1:9000/runs", "types": ["phase.failed"]},
     Resend: {"positions": [17]},
     Verification: {"since": 0},
     Rebuilding: {},

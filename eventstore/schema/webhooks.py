@@ -12,7 +12,7 @@ webhooks = Table(
     "webhooks",
     metadata,
     Column("webhook_id", Text, primary_key=True, **described("Its id.", WEBHOOK_ID, holds=Id)),
-    Column("url", Text, nullable=False, **described("Where to.", "https://hooks.example/runs")),
+    Column("url", Text, nullable=False, **described("Where to.", "http://127.0.0.1:9000/runs")),
     Column(
         "types",
         Text,
