@@ -148,7 +148,7 @@ class Event(BaseModel):
     state_before: str | None
     state_after: str | None
     data: dict[str, Any]
-    implied: bool = Field(description="Brought about by another event of the same proposal.")
+    implied: bool = Field(description="Brought about by another event of the same request.")
     occurred_at: str = Field(description="By the executor's clock, if it said; else when it was recorded.")
     recorded_at: str
     actor: str

@@ -13,6 +13,7 @@ from typing import Any
 from domain.decide import OF_OPEN_ATTEMPT
 from domain.envelopes import Proposal
 from domain.events import EVENTS
+from domain.events.phase import PhaseAnnotated
 from domain.judge import illegal, judge_known, known_phase
 from domain.moves import LEADS_TO, shortest_path
 from domain.run import Phase, Run
@@ -96,7 +97,7 @@ def result_reported(
     ]
 
 
-def issue_reported(run: Run, phase_id: str, text: str, tags: Sequence[str], figure: str) -> list[Proposal]:
+def issue_reported(run: Run, phase_id: str, note: PhaseAnnotated, figure: str) -> list[Proposal]:
     """What follows from an issue that was found: a note and, unless the run is over, one more in a figure.
 
     Raises:
@@ -104,9 +105,8 @@ def issue_reported(run: Run, phase_id: str, text: str, tags: Sequence[str], figu
     """
     judge_known(run, "phase.annotated")
     phase = known_phase(run, phase_id)
-    note = proposed(run, "phase.annotated", phase, None, text=text, tags=list(tags))
     counted = [] if run.is_over else [proposed(run, "phase.usage_recorded", phase, None, **{figure: 1})]
-    return [replace(note, implied=False), *counted]
+    return [Proposal(run_id=run.run_id, event=note, phase_id=phase_id), *counted]
 
 
 def usage_reported(run: Run, phase_id: str, totals: Mapping[str, int]) -> list[Proposal]:
@@ -150,14 +150,12 @@ def gone_on(run: Run, *, starts: bool) -> list[str]:
     A run that was ended by implication is reopened: nobody had decided that it was over. One that somebody
     ended stays so.
     """
-    over = run.state in DONE_FAILED and run.ended_by_implication
-    names = ["run.reopened"] if over else []
-    if run.is_over and not over:
+    goes_on = run.state in DONE_FAILED and run.ended_by_implication
+    if run.is_over and not goes_on:
         return []
-    state = reached(run, names)
-    if starts and state not in EXECUTING:
-        names += path("run", state, RunState.PHASE_EXECUTION)
-    return names
+    if starts and run.state not in EXECUTING:
+        return path("run", run.condition, RunState.PHASE_EXECUTION)
+    return ["run.reopened"] if goes_on else []
 
 
 def ended(state: str, phases: Iterable[str | None]) -> list[str]:

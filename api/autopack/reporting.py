@@ -9,7 +9,7 @@ from api import commands
 from api.autopack.bodies import ApprovalAsked, ResultReport, StateReport
 from api.commands import Asked, Command
 from domain.envelopes import Proposal
-from domain.events.phase import PhaseResultRecorded
+from domain.events.phase import PhaseAnnotated, PhaseResultRecorded
 from domain.events.run import RunApprovalRequested
 from domain.naming import valid_ids
 from domain.proposals import validated
@@ -128,10 +128,10 @@ def issue(run_id: str, phase_id: str, said: Mapping[str, str], evidence: list[st
     tags = ["issue", *(said[name][:128] for name in ("severity", "category", "source") if said[name])]
     figure = "major_issues" if said["severity"].lower() == MAJOR else "minor_issues"
     words = [f"{said['issue_key']} ({', '.join(tags[1:])})", *evidence]
-    text = "\n".join(words)
 
     def understood() -> Plan:
-        return lambda run: issue_reported(run, phase_id, text, tags, figure)
+        note = validated(PhaseAnnotated, {"text": "\n".join(words), "tags": tags})
+        return lambda run: issue_reported(run, phase_id, note, figure)
 
     raw = {**said, "evidence_refs": evidence}
     return command(run_id, phase_id, raw, asked, understood)

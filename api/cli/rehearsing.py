@@ -123,12 +123,22 @@ def followed(at: Service, run: str, version: int) -> tuple[int, list[dict[str, A
         cause = ids.get(left_out["causation_id"])
         fail(f"Event {version} was implied by event {cause}: leave that one out, --without {cause}.")
     implied = [each for each in history if each["implied"] and each["causation_id"] == left_out["event_id"]]
-    proposed = [proposal_of(event) for event in history[version:] if not event["implied"]]
+    proposed = [
+        proposal_of(event)
+        for event in history[version:]
+        if event not in implied and not comes_by_itself(event)
+    ]
     if not proposed:
         fail(f"Event {version} is the last: nothing followed it.")
     if len(proposed) > BATCH_MAX:
         note(f"{len(proposed):,} events followed it; the first {BATCH_MAX:,} are tried.")
-    return version - 1 - len(implied), proposed[:BATCH_MAX]
+    before = [each for each in implied if each["version"] < version]
+    return version - 1 - len(before), proposed[:BATCH_MAX]
+
+
+def comes_by_itself(event: Json) -> bool:
+    """Whether proposing its cause brings it about again: an attempt that fails with its run."""
+    return bool(event["implied"]) and event["type"] == "phase.failed"
 
 
 def history_of(at: Service, run: str) -> Iterator[dict[str, Any]]:

@@ -142,7 +142,7 @@ def said(event: Json) -> Iterator[str]:
         yield from found(data)
         yield from behind(data.get("repair"))
     if event["implied"]:
-        yield "implied by the run's end"
+        yield "implied"
     yield from (str(data[name]) for name in WHY if data.get(name))
     yield from (f"{name} +{data[name]:,}" for name in USAGE if data.get(name))
     if data.get("executor") not in (None, event["actor"]):

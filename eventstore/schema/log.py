@@ -75,7 +75,7 @@ events = Table(
         "implied",
         Boolean,
         nullable=False,
-        **described("Whether another event of the same proposal brought it about.", example=False),
+        **described("Whether another event of the same request brought it about.", example=False),
     ),
     Column(
         "occurred_at",

@@ -141,6 +141,27 @@ def test_bodies_that_are_no_json_are_refused(executor: Executor, name: str) -> N
         assert 400 <= answer.status_code < 500, call
 
 
+@pytest.mark.parametrize(
+    ("evidence", "said"),
+    [
+        (["x" * 30_000], {}),
+        ({"a": 1}, {}),
+        ([1], {}),
+        (None, {"issue_key": ""}),
+        (None, {"issue_key": "a\x00"}),
+        (None, {"severity": "x" * 200}),
+    ],
+    ids=["long", "an object", "numbers", "no key", "a NUL", "a long word"],
+)
+def test_odd_issues_are_refused(executor: Executor, evidence: object, said: dict[str, str]) -> None:
+    """What is too long, or no list of texts, is told; nothing is noted."""
+    run_id = executor.start("a")
+    given = {"issue_key": "k", "severity": "minor", "source": "s", "category": "c", **said}
+    answer = executor.client.post(f"/runs/{run_id}/phases/a/record_issue", params=given, json=evidence)
+    assert answer.status_code == 422
+    assert executor.client.read(f"/v1/runs/{run_id}")["annotations"] == []
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

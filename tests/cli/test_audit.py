@@ -97,7 +97,7 @@ def test_a_run_that_is_over_tells_no_time_so_far(told: Any) -> None:
     told("propose", "one", "run.failed_environment")
     page = told("audit", "one").stdout
     assert "so far" not in page
-    assert "implied by the run's end; RUN_FAILED; run.failed_environment; caused by #9" in page
+    assert "implied; RUN_FAILED; run.failed_environment; caused by #9" in page
 
 
 def test_what_is_outside_the_moves_is_marked(runnotary: Any, tmp_path: Any, record: Any) -> None:

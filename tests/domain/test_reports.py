@@ -7,7 +7,7 @@ import pytest
 
 from domain.decide import decide
 from domain.envelopes import Proposal, RecordedEvent
-from domain.events.phase import PhaseAdded
+from domain.events.phase import PhaseAdded, PhaseAnnotated
 from domain.moves import LEADS_TO, LEGAL, NONE, shortest_path
 from domain.refusals import AttemptsExhausted, IllegalMove, PhaseNotFound, Refusal, RunNotFound, RunTerminal
 from domain.reports import (
@@ -278,10 +278,10 @@ def test_totals_are_counted_by_what_is_more(given: Given) -> None:
 def test_an_issue_is_noted_also_of_a_run_that_is_over(given: Given) -> None:
     """It counts as long as the run goes on; a note is always taken."""
     story = given("run.created", "phase.added p1")
-    plan = issue_reported(story.run, "p1", "flaky", ["issue"], "minor_issues")
+    plan = issue_reported(story.run, "p1", PhaseAnnotated(text="flaky"), "minor_issues")
     assert said(led(story, *plan).happened) == ["phase.annotated", "(phase.usage_recorded)"]
     reported(story, "COMPLETE")
-    plan = issue_reported(story.run, "p1", "flaky", ["issue"], "minor_issues")
+    plan = issue_reported(story.run, "p1", PhaseAnnotated(text="flaky"), "minor_issues")
     assert said(led(story, *plan).happened) == ["phase.annotated"]
     assert story.run.usage.minor_issues == 1
 

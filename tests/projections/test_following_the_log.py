@@ -19,6 +19,7 @@ from eventstore.database import lock_writers, reading
 from projections import (
     Change,
     annotations,
+    approvals,
     finding,
     labels,
     phases,
@@ -256,9 +257,11 @@ def test_every_projection_is_listed() -> None:
         "run_tags",
         "tallies",
         "quarantine",
+        "approvals",
     }
     assert {each.TABLE.name for each in projections.ALL} == names
     assert set(projections.ALL) == {
+        approvals,
         runs,
         phases,
         startable_phases,

@@ -121,7 +121,9 @@ async def kept(run_id: str, phase_id: str, request: Request, whose: str, *, work
 @router.post(
     "/runs/{run_id}/phases/{phase_id}/record_issue",
     openapi_extra=HEADERS,
-    responses=answers({200: IssueRecorded}, RunNotFound, PhaseNotFound, Quarantined, IdempotencyKeyReused),
+    responses=answers(
+        {200: IssueRecorded}, RunNotFound, PhaseNotFound, Quarantined, IdempotencyKeyReused, takes_body=True
+    ),
 )
 async def record_autopack_issue(
     run_id: str,
