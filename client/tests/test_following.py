@@ -1,8 +1,9 @@
 """Who follows the log gets every event once and in order, whatever happens to the connection."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from runnotary_client.feed import Wanted, end_of_log
 
 from client.tests.conftest import IMPATIENT
 from client.tests.proxy import Proxy
-from tests.end_to_end.service import Server, serving
+from tests.end_to_end.service import SECONDS, Server, at_once, serving
 
 
 def annotate(server: Server, run_id: str, texts: range) -> None:
@@ -74,6 +75,30 @@ def test_connections_that_are_cut_lose_and_double_nothing(own_server: Server, pr
             proxy.cut_all()
             given += islice(events, 5)
         assert positions(given) == list(range(1, 82))
+
+
+def test_a_follower_of_many_writers(own_server: Server, proxy: Proxy) -> None:
+    """Eight executors report while the follower's connection is cut over and over: each once, in order."""
+
+    def writer(run_id: str) -> Callable[[], None]:
+        def writing() -> None:
+            url = f"http://{own_server.host}:{own_server.port}"
+            with Client(url, patience=IMPATIENT) as client, client.run(run_id, goal="g") as run:
+                for number in range(20):
+                    run.annotate(str(number))
+
+        return writing
+
+    writers = Thread(target=at_once, args=([writer(f"r{number}") for number in range(8)],))
+    writers.start()
+    given: list[Event] = []
+    with Client(proxy.url, patience=IMPATIENT) as client:
+        for event in islice(client.follow(after=0), 8 * 22):
+            given.append(event)
+            if len(given) % 20 == 0:
+                proxy.cut_all()
+    writers.join(SECONDS)
+    assert positions(given) == list(range(1, 8 * 22 + 1))
 
 
 def test_it_goes_on_across_a_restart(database_url: str, own_server: Server, proxy: Proxy) -> None:

@@ -1,5 +1,6 @@
 """A refusal is an exception that helps, and is not asked for over and over."""
 
+import pickle
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,6 +41,16 @@ def test_a_refusal_prints_what_to_do(run_id: str, client: Client, server: Server
     assert "run.execution_started" in error.legal
     assert (error.code, error.status, error.problem["state"]) == ("illegal-move", 409, "RUN_CREATED")
     assert (error.call or {})["method"] in {"GET", "POST"}
+
+
+def test_a_refusal_crosses_processes() -> None:
+    """A pool of processes hands its exceptions over: they say the same there."""
+    error = refused()
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.code) == (type(error), str(error), "illegal-move")
+    away = Unavailable("busy: no", {"code": "overloaded"}, 1.0)
+    again = pickle.loads(pickle.dumps(away))
+    assert (str(again), again.code, again.retry_after) == ("busy: no", "overloaded", 1.0)
 
 
 @pytest.mark.parametrize(

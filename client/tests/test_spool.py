@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import httpx2
 import pytest
 from runnotary_client import (
     Client,
@@ -12,6 +13,7 @@ from runnotary_client import (
     Unavailable,
 )
 
+from client.tests.conftest import IMPATIENT
 from client.tests.proxy import Proxy
 from client.tests.record import events_of, notes
 from client.tests.spooled import keep, mend, waiting
@@ -120,6 +122,20 @@ def test_an_attempt_is_opened_after_what_waits(
             assert attempt.number == 2
             attempt.complete()
     assert server.call("GET", f"/v1/runs/{run_id}").body["state"] == "DONE_SUCCESS"
+
+
+def test_somebody_on_the_way_loses_nothing(run_id: str, server: Server, proxy: Proxy, spool: Path) -> None:
+    """A gateway shows a web page while the service is replaced: reports are kept, and delivered later."""
+    server.create(run_id)
+    page = httpx2.MockTransport(lambda request: httpx2.Response(404, html="<h1>Maintenance</h1>"))
+    with Client(proxy.url, patience=IMPATIENT) as known, Client(transport=page, spool=spool) as hidden:
+        known.propose(run_id, "run.annotated", data={"text": "1"})
+        hidden._link.discovery = known._link.discovery
+        hidden._link.discovery.is_fresh = False
+        assert hidden.propose(run_id, "run.annotated", data={"text": "2"}).spooled
+        assert hidden.propose(run_id, "run.annotated", data={"text": "3"}).spooled
+    with Client(proxy.url, spool=spool, patience=IMPATIENT):
+        assert (notes(server, run_id), waiting(spool)) == (["1", "2", "3"], 0)
 
 
 def test_a_refusal_is_raised_and_not_kept(run_id: str, server: Server, spooling: Client, spool: Path) -> None:

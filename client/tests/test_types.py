@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 PROGRAM = """
+from contextlib import aclosing, closing
 from collections.abc import AsyncIterator, Iterator
 
 from runnotary_client import AsyncAttempt, AsyncClient, Attempt, Client, Event, IllegalMove, Report, RunShown
@@ -22,7 +23,9 @@ def sync(client: Client) -> list[str]:
     if claimed is not None:
         with claimed:
             claimed.complete()
-    events: Iterator[Event] = client.follow(after=0, types=["run.created"])
+    with closing(client.follow()) as live:
+        first: Event = next(live)
+    events: Iterator[Event] = client.follow(after=first["position"], types=["run.created"])
     try:
         client.propose("nightly", "run.succeeded")
     except IllegalMove as error:
@@ -38,6 +41,9 @@ async def awaited(client: AsyncClient) -> str:
     claimed: AsyncAttempt | None = await client.claim(executor="b", lease_seconds=60)
     assert claimed is not None
     events: AsyncIterator[Event] = client.follow()
+    async with aclosing(client.follow()) as live:
+        async for event in live:
+            return event["type"]
     async for event in events:
         return event["run_id"] + str(report.spooled)
     return ""

@@ -1,7 +1,7 @@
 """The driver that does what the core asks for while its caller awaits."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -36,7 +36,7 @@ class Awaiting:
                 return done
             step = await self._done(steps, effect)
 
-    async def iterate(self, steps: Steps[None]) -> AsyncIterator[Any]:
+    async def iterate(self, steps: Steps[None]) -> AsyncGenerator[Any, None]:
         """Do these steps, and hand on what they give."""
         step: Callable[[], Effect] = partial(next, steps)
         lines = Lines(self._http)

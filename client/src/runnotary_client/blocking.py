@@ -1,7 +1,7 @@
 """The driver that does what the core asks for in the thread of its caller."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from threading import Event, Thread
 from typing import Any, NamedTuple, TypeVar
@@ -44,7 +44,7 @@ class Blocking:
                 return done
             step = self._done(steps, effect, stopped)
 
-    def iterate(self, steps: Steps[None]) -> Iterator[Any]:
+    def iterate(self, steps: Steps[None]) -> Generator[Any, None, None]:
         """Do these steps, and hand on what they give."""
         step: Callable[[], Effect] = partial(next, steps)
         lines = Lines(self._http)

@@ -47,6 +47,10 @@ class Discovery:
             headers = {"If-None-Match": known.etag} if known and known.etag else {}
             try:
                 answer = yield from send(Call(method="GET", path=path, headers=headers), patiently=patiently)
+            except NotSupported:
+                if known is None:
+                    raise
+                return  # somebody on the way speaks for a service that is away; it is asked another time
             except Refused as refused:
                 raise NotSupported(f"{self.url} has no {path}: {refused}") from refused
             if answer.status != NOT_MODIFIED:

@@ -5,7 +5,7 @@ A class of the core has its methods written once, as generators of effects, mark
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from functools import update_wrapper
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
@@ -93,9 +93,9 @@ class iteration(Generic[P]):  # noqa: N801  # a decorator
         self.__doc__ = steps.__doc__
 
     @overload
-    def __get__(self, it: Sync, kind: type) -> Callable[P, Iterator[Event]]: ...
+    def __get__(self, it: Sync, kind: type) -> Callable[P, Generator[Event, None, None]]: ...
     @overload
-    def __get__(self, it: Async, kind: type) -> Callable[P, AsyncIterator[Event]]: ...
+    def __get__(self, it: Async, kind: type) -> Callable[P, AsyncGenerator[Event, None]]: ...
     @overload
     def __get__(self, it: None, kind: type) -> Self: ...
 

@@ -36,9 +36,12 @@ class Unavailable(RunnotaryError):
     def __init__(
         self, message: str, problem: Mapping[str, Any] | None = None, retry_after: float | None = None
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, problem, retry_after)  # so that it can be pickled
         self.problem = problem or {}
         self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
     @property
     def code(self) -> str:
@@ -54,8 +57,11 @@ class Refused(RunnotaryError):
     """The service refused it (RFC 9457). Prints code, detail, remedy and the legal moves."""
 
     def __init__(self, problem: Mapping[str, Any], note: str | None = None) -> None:
-        super().__init__(told(problem, note))
+        super().__init__(problem, note)  # so that it can be pickled
         self.problem = problem
+
+    def __str__(self) -> str:
+        return told(*self.args)
 
     @property
     def code(self) -> str:

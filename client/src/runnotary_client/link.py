@@ -10,7 +10,7 @@ from runnotary_client import tracing
 from runnotary_client.calls import Answer, Call
 from runnotary_client.discovery import Discovery
 from runnotary_client.effects import Steps, local, send
-from runnotary_client.errors import Refused, Unavailable
+from runnotary_client.errors import NotSupported, Refused, Unavailable
 from runnotary_client.repeats import Repeats
 from runnotary_client.spool import Spool
 from runnotary_client.wire import Circuit, Patience
@@ -35,7 +35,7 @@ class Delivery:
 
     delivered: int
     refused: int
-    stopped_by: Unavailable | None
+    stopped_by: Unavailable | NotSupported | None
     """Why the rest waits on."""
 
 
@@ -117,7 +117,8 @@ class Link:
                 return Report(None)
         try:
             return Report((yield from self.ask(call)).body)
-        except Unavailable as error:
+        except (Unavailable, NotSupported) as error:
+            # A web page in place of an answer is somebody on the way who speaks for a service that is away.
             yield from local(partial(spool.keep, call, str(error)))
             return Report(None)
         except (Exception, GeneratorExit):
@@ -131,7 +132,7 @@ class Link:
         """Deliver what waits in the spool, for what comes next builds on it.
 
         Raises:
-            Unavailable: it cannot be delivered now.
+            Unavailable, NotSupported: it cannot be delivered now.
         """
         if self.spool is not None and (yield from local(self.spool.waits)):
             delivery = yield from self.deliver()
@@ -151,7 +152,7 @@ class Link:
             except Refused as error:
                 refused += 1
                 yield from local(partial(spool.refused, number, error.problem))
-            except Unavailable as error:
+            except (Unavailable, NotSupported) as error:
                 return Delivery(delivered, refused, error)
             else:
                 delivered += 1
