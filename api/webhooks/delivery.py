@@ -74,10 +74,7 @@ class Delivery:
             async with self._feeds.watched():
                 while not self._feeds.is_closing:
                     seen = self._feeds.bell.position
-                    with suppress(Unavailable):
-                        for webhook_id in await self._in_thread(self._webhooks.ids):
-                            if webhook_id not in tasks or tasks[webhook_id].done():
-                                tasks[webhook_id] = asyncio.create_task(self._serve(webhook_id))
+                    await self._start(tasks)
                     await self._feeds.bell.wait(seen, LOOK_SECONDS)
         finally:
             for task in tasks.values():
@@ -86,6 +83,17 @@ class Delivery:
             await self._sender.close()
             with suppress(Unavailable):
                 await self._in_thread(partial(self._write, lambda c: kept.let_go(c, self._me)))
+
+    async def _start(self, tasks: dict[str, asyncio.Task[None]]) -> None:
+        """Look after every webhook that nothing is done for."""
+        try:
+            for webhook_id in await self._in_thread(self._webhooks.ids):
+                if webhook_id not in tasks or tasks[webhook_id].done():
+                    tasks[webhook_id] = asyncio.create_task(self._serve(webhook_id))
+        except Unavailable:
+            pass  # whoever watches the log has told it
+        except Exception as error:  # whatever it is, it must not end the delivery
+            log.warning("webhooks not delivered", exc_info=error)
 
     async def _serve(self, webhook_id: str) -> None:
         """Deliver what there is for one webhook."""
