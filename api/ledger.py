@@ -32,6 +32,7 @@ from api.replay.replay import Replay
 from api.settings import Settings
 from api.turns import Turns
 from api.views import event_view, moves_view, refusal_view
+from api.webhooks.webhooks import Webhooks
 from api.writer import Writer, told_if_unavailable
 from domain import proposals
 from domain.envelopes import RecordedEvent
@@ -61,6 +62,7 @@ class Ledger:
         self.replay = Replay(engine)
         self.notary = Notary(engine, settings, now, signer, turns)
         self.feeds = Feeds(engine, self.reading, settings)
+        self.webhooks = Webhooks(engine, self.reading, now, turns)
         self.committer = Committer(Writer(engine, settings, now, self._appended), settings, turns)
         self.repairs = Repairs(self.reading, self.committer, two_persons=settings.repair_two_persons)
         self.leases = Leases(engine, self.committer, settings, now, turns)

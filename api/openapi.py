@@ -16,6 +16,7 @@ from api import (
     shapes_of_repairs,
     shapes_of_replay,
     shapes_of_story,
+    shapes_of_webhooks,
 )
 from api.autopack import shapes as shapes_of_autopack
 from api.autopack import shapes_of_reports
@@ -23,10 +24,13 @@ from api.autopack.bodies import ApprovalAsked, PhaseSent, ResultReport, RunStart
 from api.leases.wanted import Claim, Heartbeat
 from api.replay.wanted import Rebuilding, Verification
 from api.shapes import Problem
+from api.webhooks.wanted import NewWebhook, Resend
 from domain.proposals import Batch, DryRun, NewPhase, NewRun, ProposedEvent
 from domain.repairs import Approval, ApprovalOfAll, NewRepair, Rejection, SuggestedRepairs
 
 BODIES = (
+    NewWebhook,
+    Resend,
     NewRun,
     NewPhase,
     ProposedEvent,
@@ -54,6 +58,7 @@ SHAPES = (
     shapes_of_repairs,
     shapes_of_replay,
     shapes_of_story,
+    shapes_of_webhooks,
     shapes_of_autopack,
     shapes_of_reports,
 )
@@ -102,6 +107,7 @@ TAGS = [
         "description": "What waits in quarantine, and states that are set outside the moves.",
     },
     {"name": "seals", "description": "What shows whether the log is what it was."},
+    {"name": "webhooks", "description": "Telling others of events, by signed messages."},
     {"name": "machine", "description": "Which moves there are."},
     {"name": "replay", "description": "Prove the record, and make the tables anew from it."},
     {"name": "schemas", "description": "The shape of everything that callers send."},

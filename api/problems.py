@@ -11,6 +11,7 @@ from api import unavailable
 from api.feeds import refusals as feeds
 from api.history import refusals as history
 from api.replay import refusals as replay
+from api.webhooks import refusals as webhooks
 from domain import refusals
 from domain.refusals import Refusal
 
@@ -72,6 +73,7 @@ STATUS: dict[type[Refusal], int] = {
     http.HostNotAllowed: 421,
     http.InternalError: 500,
     feeds.TooManyStreams: 503,
+    webhooks.WebhookNotFound: 404,
     unavailable.Overloaded: 503,
     unavailable.DatabaseBusy: 503,
     unavailable.DatabaseDown: 503,
@@ -113,6 +115,7 @@ LOOK_AT: dict[type[Refusal], str] = {
     refusals.UnknownState: MACHINE,
     refusals.ReservedEvent: MACHINE,
     refusals.InvalidBody: "/v1/schemas",
+    webhooks.WebhookNotFound: "/v1/webhooks",
     http.NoSuchSchema: "/v1/schemas",
     http.NoSuchCall: "/openapi.json",
     http.InvalidParameter: "/openapi.json",

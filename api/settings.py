@@ -55,6 +55,17 @@ class Settings(BaseSettings):
     repair_two_persons: bool = Field(
         False, description="Whether a repair is approved by another actor than the one who proposed it."
     )
+    webhooks: bool = Field(False, description="Whether this process delivers to webhooks.")
+    webhook_private: bool = Field(
+        False, description="Whether webhooks may go to this machine, and to private and link-local addresses."
+    )
+    webhook_seconds: float = Field(
+        10, ge=0.1, le=60, description="Seconds that the receiver of a webhook has to answer."
+    )
+    webhook_retries: tuple[float, ...] = Field(
+        (5, 30, 120, 600, 3_600, 10_800, 28_800, 86_400),
+        description="Seconds until a webhook is tried again, attempt by attempt, as JSON; then it is dead.",
+    )
     lease_seconds_max: int = Field(
         86_400, ge=1, le=LEASE_SECONDS_MAX, description="Longest lease that an attempt gets, in seconds."
     )

@@ -29,6 +29,7 @@ from api.problems import problem
 from api.replay import refusals as replay
 from api.settings import Settings
 from api.shapes import Event as RecordedEvent
+from api.webhooks import refusals as webhooks
 from domain import refusals
 from domain.decide import OF_OPEN_ATTEMPT
 from domain.events import EVENTS
@@ -518,6 +519,7 @@ REFUSALS: dict[str, tuple[Case, ...]] = {
             http.InvalidParameter(IN_QUERY),
         ),
         Case("Nothing is at this path.", http.NoSuchCall("/v1/rnus")),
+        Case("No webhook is called that.", webhooks.WebhookNotFound("wh-1")),
         Case("No schema is called that.", http.NoSuchSchema("phase.start", ["phase.started"])),
         Case("The path does not take this method.", http.MethodNotAllowed("DELETE", ["GET"])),
         Case(

@@ -213,6 +213,8 @@ def judge_heartbeat(run: Run, phase_id: str, attempt: int) -> None:
         raise quarantined(run, None if run.condition == QUARANTINED else phase_id)
     if attempt != phase.attempt or phase.state not in ATTEMPT_OPEN:
         raise stale(run, phase, "heartbeat", attempt)
+    if run.is_over:
+        raise RunTerminal(run.run_id, "heartbeat", str(run.state), run.version)
     if phase.lease is None:
         raise NoLease(run.run_id, phase_id, attempt)
 

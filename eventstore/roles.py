@@ -13,6 +13,8 @@ GRANTS = {
     "alembic_version": "SELECT",
     "schema_documentation": "SELECT",
     "refusals": "SELECT, INSERT, DELETE",
+    "webhooks": "SELECT, INSERT, UPDATE, DELETE",
+    "webhook_letters": "SELECT, INSERT, UPDATE, DELETE",
     "repairs": "SELECT, INSERT, UPDATE",
     "heartbeats": "SELECT, INSERT, UPDATE, DELETE",
     "projections": "SELECT",

@@ -112,7 +112,7 @@ class Snapshot:
         return groupby(map(recorded, rows), key=lambda event: event.run_id)
 
     def keys(self) -> Iterator[KeptKey]:
-        """What idempotency keys stand for, in the database's order of text; none for one run alone."""
+        """What idempotency keys stand for, in the database's order; none for one run alone."""
         after = "" if self.run_id is None else None
         while after is not None:
             with self.reading() as connection:
@@ -122,8 +122,9 @@ class Snapshot:
                         connection, _KEYS, after=after, most=PAGE
                     )
                 ]
-            # A key comes with its events: one whose events are later is later.
-            yield from (kept for kept in page if max(kept.positions) <= self.position)
+            # A key comes with its events: one whose events are later is later. One that led to none, as that
+            # of a proposed repair, stands for something that is not in the log.
+            yield from (kept for kept in page if kept.positions and max(kept.positions) <= self.position)
             after = page[-1].key if len(page) == PAGE else None
 
     def _rows_by_run(self) -> Iterator[Row]:

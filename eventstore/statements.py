@@ -4,6 +4,7 @@ An SQLAlchemy execution costs several times what the driver's does; an append ma
 statements of the write path are written in Core, compiled once a dialect, and run below it.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -107,6 +108,11 @@ def stream(connection: Connection, statement: Executable, **row: Any) -> Iterato
             yield from rows
     finally:
         cursor.close()
+
+
+# On the way out of a block that fails, the pipeline complains that it was aborted. The failure itself is
+# raised and dealt with, and is not even one where two writers met.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 def pipelined(connection: Connection) -> AbstractContextManager[Any]:

@@ -13,7 +13,9 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
+    and_,
     bindparam,
+    exists,
     func,
     select,
 )
@@ -22,7 +24,8 @@ from domain.described import PHASE_ID, RUN_ID, TIME, described
 from domain.events.shared import Id, Time
 from domain.run import Phase, Run
 from domain.scope import PhaseScope
-from domain.states import PhaseState
+from domain.states import DONE, PhaseState
+from projections import runs
 from projections.change import Change, Write
 from projections.tables import metadata
 
@@ -81,6 +84,10 @@ TABLE = Table(
 
 IS_LEASED = TABLE.c.lease_seconds.is_not(None)
 Index(None, TABLE.c.lease_seconds, sqlite_where=IS_LEASED, postgresql_where=IS_LEASED)
+
+# Only a repair leaves an attempt open in a run that is over. Nobody can report on it: its lease is not out.
+_IS_OVER = exists().where(runs.TABLE.c.run_id == TABLE.c.run_id, runs.TABLE.c.state.in_(sorted(DONE)))
+IS_OUT = and_(IS_LEASED, ~_IS_OVER)
 
 LEASE = ("lease_seconds", "leased_at")
 USAGE = ("tokens_used", "ci_runs_used", "minor_issues", "major_issues")
@@ -190,6 +197,6 @@ def lease(
 ) -> Row[str | None, int, str] | None:
     """The executor of an attempt, and the seconds and the start of its lease; None where it has none out."""
     query = select(TABLE.c.executor, TABLE.c.lease_seconds, TABLE.c.leased_at).where(
-        TABLE.c.run_id == run_id, TABLE.c.phase_id == phase_id, TABLE.c.attempt == attempt, IS_LEASED
+        TABLE.c.run_id == run_id, TABLE.c.phase_id == phase_id, TABLE.c.attempt == attempt, IS_OUT
     )
     return connection.execute(query).first()

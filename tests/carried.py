@@ -128,6 +128,9 @@ def a_step(ledger: Ledger, run_id: str, chance: random.Random) -> dict[str, Any]
         for move in of["moves"]
         if move["blocked_by"] is None
     ]
+    if any(each["type"] == "run.approval_granted" for each in legal):
+        # An answer that names no request is to the one that waits.
+        legal = [each for each in legal if each["type"] != "run.approval_requested"]
     if not legal:
         return None
     body = chance.choice(legal)

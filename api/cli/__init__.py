@@ -28,6 +28,7 @@ from api.cli import (
     serving,
     stats,
     upkeep,
+    webhooks,
     writing,
 )
 
@@ -77,6 +78,7 @@ for command in COMMANDS:
     app.command()(command)
 app.add_typer(approvals.approvals, name="approvals")
 app.add_typer(repairs.repair, name="repair")
+app.add_typer(webhooks.webhooks, name="webhooks")
 app.add_typer(upkeep.db, name="db")
 
 

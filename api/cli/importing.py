@@ -14,6 +14,7 @@ from api.cli.carrying import output_to
 from api.cli.options import Actor, AsJson, Database
 from api.cli.output import fail, pairs, plain, say, say_json, table
 from api.cli.progress import progress
+from api.cli.repair_pages import text
 
 if TYPE_CHECKING:
     from api.legacy.imports import History, Record
@@ -54,6 +55,8 @@ def import_autopack(
 
     if server_of(server, database):
         fail(NO_SERVER)
+    if report is not None and Path(report).exists() and file.exists() and file.samefile(report):
+        fail(f"{report} is what is imported, and stays as it is. Name another file for the report.")
     try:
         legacy = source.read(file)
     except source.Unreadable as error:
@@ -151,7 +154,7 @@ def tell(report: Json, *, dry_run: bool) -> None:
         rows = [(code, f"{count:,}", CODES[code].detail) for code, count in report["counts"].items()]
         say(plain(""), table(("finding", ">times", "which means"), rows))
     if waiting := report["quarantined"]:
-        named = ((name_of(each), each["from"], each["kind"], each["to"]) for each in waiting[:SHOWN])
+        named = ((name_of(each), found(each["from"]), each["kind"], each["to"]) for each in waiting[:SHOWN])
         say(plain(""), table(("in quarantine", "found", "kind", "suggested"), named))
     if len(waiting) > SHOWN:
         say(plain(f"The first {SHOWN} are shown; --json has {len(waiting):,}."))
@@ -159,6 +162,11 @@ def tell(report: Json, *, dry_run: bool) -> None:
         say(plain("`runnotary repair propose --all-suggested` proposes what is suggested."))
     if dry_run:
         say(plain("Nothing was recorded: this was a dry run."))
+
+
+def found(state: Any) -> str | None:
+    """A state as it was found; None where there was none."""
+    return None if state is None else text(state)
 
 
 def name_of(waiting: Json) -> str:

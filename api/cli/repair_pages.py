@@ -15,6 +15,9 @@ from api.cli.refused import command_for
 
 Json = Mapping[str, Any]
 
+LENGTH_MAX = 200
+"""Characters that are shown of what was found: it may be a megabyte. --json has all of it."""
+
 
 def entity(told: Json) -> str:
     """What it is about."""
@@ -23,7 +26,7 @@ def entity(told: Json) -> str:
 
 def waiting(told: Json, options: Iterable[str]) -> Iterator[RenderableType]:
     """Something in quarantine, with what repairs it."""
-    value = f"was {told['value']}" if told["value"] is not None else "had no state"
+    value = f"was {text(told['value'])}" if told["value"] is not None else "had no state"
     kind = f" ({told['kind']})" if told["kind"] else ""
     meant = f"; {told['suggested']} is suggested" if told["suggested"] else ""
     yield Text.assemble((entity(told), "bold"), plain(f"  {value}{kind}{meant}"))
@@ -37,8 +40,9 @@ def waiting(told: Json, options: Iterable[str]) -> Iterator[RenderableType]:
 
 
 def text(value: object) -> str:
-    """A fact of a finding: text as it is, and anything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """What was found: text as it is, and anything else as JSON; of what is long, its beginning."""
+    told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return told if len(told) <= LENGTH_MAX else f"{told[: LENGTH_MAX - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def repair_list(repairs: Iterable[Json]) -> RenderableType:

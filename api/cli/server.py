@@ -1,5 +1,6 @@
 """The process that serves: it opens its database, then its port, says so, and ends on a signal."""
 
+import asyncio
 import errno
 import signal
 import socket
@@ -11,6 +12,7 @@ from uvicorn import Config, Server
 from api.app import create_app
 from api.cli.output import fail
 from api.settings import Settings
+from api.webhooks.delivery import Delivery
 
 STREAMS_SECONDS = 1
 """Seconds that open streams have to end by themselves at shutdown."""
@@ -66,7 +68,12 @@ async def serving(config: Config, settings: Settings) -> None:
         app.state.ledger.notary.watch()
         app.state.ledger.leases.watch.start()
         with bound(settings.host, settings.port) as listener:
+            delivery = Delivery(app.state.ledger.webhooks, app.state.ledger.feeds, settings)
+            delivering = asyncio.create_task(delivery.run()) if settings.webhooks else None
             await server.serve(sockets=[listener])
+            if delivering is not None:
+                delivering.cancel()
+                await asyncio.wait([delivering])
 
 
 def bound(host: str, port: int) -> socket.socket:

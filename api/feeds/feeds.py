@@ -42,7 +42,7 @@ class Feeds:
         self._engine = engine
         self._reading = reading
         self._settings = settings
-        self._threads = CapacityLimiter(THREADS)
+        self.threads = CapacityLimiter(THREADS)
         self._watching = 0
         self._watch: asyncio.Task[None] | None = None
         self._streams: set[Cut] = set()
@@ -89,7 +89,7 @@ class Feeds:
         Raises:
             Unavailable: the database cannot be read now.
         """
-        return await to_thread.run_sync(self._read_end, limiter=self._threads)
+        return await to_thread.run_sync(self._read_end, limiter=self.threads)
 
     async def follow(self, after: int, wanted: Wanted = store.ALL) -> AsyncGenerator[Stretch]:
         """The wanted events after a position, for ever; now and then a stretch without any, if none come.
@@ -103,7 +103,7 @@ class Feeds:
         place, beat_at = after, now() + self._settings.stream_heartbeat_seconds
         while not self.is_closing:
             read = partial(self._read, place, wanted)
-            stretch = await to_thread.run_sync(read, limiter=self._threads)
+            stretch = await to_thread.run_sync(read, limiter=self.threads)
             place = stretch.place
             if stretch.events or now() >= beat_at:
                 yield stretch

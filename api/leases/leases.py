@@ -76,6 +76,7 @@ class Leases:
 
         Raises:
             StaleAttempt: the attempt is over, or another one is open; the heartbeat came too late.
+            RunTerminal: a repair has ended the run; nobody can report on the attempt.
             NoLease: the attempt has no lease.
             RunNotFound, PhaseNotFound, Quarantined, InvalidBody, InvalidId: there is nothing to renew.
         """

@@ -24,9 +24,9 @@ _OUT = (
         H.at,
     )
     .select_from(phases.TABLE.outerjoin(heartbeats, SAME))
-    .where(phases.IS_LEASED)
+    .where(phases.IS_OUT)
 )
-_OVER = delete(heartbeats).where(~exists().where(SAME, phases.IS_LEASED))
+_OVER = delete(heartbeats).where(~exists().where(SAME, phases.IS_OUT))
 
 
 @dataclass(frozen=True, slots=True)

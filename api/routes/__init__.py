@@ -22,6 +22,7 @@ from api.routes import (
     stats,
     story,
     stream,
+    webhooks,
 )
 from api.settings import Settings
 
@@ -40,6 +41,7 @@ ALL: tuple[APIRouter, ...] = (
     quarantine.router,
     repairs.router,
     seals.router,
+    webhooks.router,
     machine.router,
     schemas.router,
     replay.router,

@@ -9,6 +9,7 @@ from api.leases.wanted import Claim, Heartbeat
 from api.problems import MEDIA_TYPE, STATUS
 from api.replay.wanted import Rebuilding, Verification
 from api.unavailable import Unavailable
+from api.webhooks.wanted import NewWebhook, Resend
 from domain.proposals import Batch, DryRun, NewPhase, NewRun, ProposedEvent
 from domain.refusals import Refusal
 from domain.repairs import Approval, ApprovalOfAll, NewRepair, Rejection, SuggestedRepairs
@@ -38,6 +39,8 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
     Rejection: {"reason": "The merge was undone."},
     Claim: {"executor": "builder-7", "lease_seconds": 300},
     Heartbeat: {"attempt": 1},
+    NewWebhook: {"url": "http://127.0.0.1:9000/runs", "types": ["phase.failed"]},
+    Resend: {"positions": [17]},
     Verification: {"since": 0},
     Rebuilding: {},
     DryRun: {

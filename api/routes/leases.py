@@ -20,6 +20,7 @@ from domain.refusals import (
     PhaseNotFound,
     Quarantined,
     RunNotFound,
+    RunTerminal,
     StaleAttempt,
 )
 
@@ -57,7 +58,14 @@ async def claim_phase(request: Request) -> Response:
     "/runs/{run_id}/phases/{phase_id}/heartbeat",
     openapi_extra=body(Heartbeat),
     responses=answers(
-        {200: Renewed}, RunNotFound, PhaseNotFound, Quarantined, StaleAttempt, NoLease, takes_body=True
+        {200: Renewed},
+        RunNotFound,
+        PhaseNotFound,
+        Quarantined,
+        StaleAttempt,
+        RunTerminal,
+        NoLease,
+        takes_body=True,
     ),
 )
 async def renew_lease(run_id: str, phase_id: str, request: Request) -> Response:

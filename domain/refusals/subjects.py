@@ -129,8 +129,12 @@ class Quarantined(Refusal):
     @property
     def detail(self) -> str:
         what = f"Phase {self.phase_id!r} of run {self.run_id!r}" if self.phase_id else f"Run {self.run_id!r}"
-        found = f"with the state {self.value[:140]!r}" if self.value is not None else "without a state"
-        return f"{what} was imported {found}, which is none here; it has none until it is repaired."
+        found = (
+            "without a state"
+            if self.value is None
+            else f"with the state {self.value[:140]!r}, which is none here"
+        )
+        return f"{what} was imported {found}; it has none until it is repaired."
 
     @property
     def remedy(self) -> str:

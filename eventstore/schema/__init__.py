@@ -8,6 +8,7 @@ from eventstore.schema.beside import commands, heartbeats, refusals, schema_docu
 from eventstore.schema.log import events, legal_moves
 from eventstore.schema.names import Number, metadata
 from eventstore.schema.repairs import repairs
+from eventstore.schema.webhooks import webhook_letters, webhooks
 
 __all__ = [
     "Number",
@@ -20,4 +21,6 @@ __all__ = [
     "repairs",
     "schema_documentation",
     "seals",
+    "webhook_letters",
+    "webhooks",
 ]

@@ -86,6 +86,29 @@ def test_a_report_that_cannot_be_written_is_told_before_anything_is_recorded(
     assert not Path("runnotary.db").exists()
 
 
+def test_the_report_does_not_take_the_place_of_the_file(runnotary: Any, file: Path) -> None:
+    """By whatever name it is called."""
+    before = file.read_bytes()
+    Path("link.json").symlink_to(file)
+    for name in ("old.db", str(file), "link.json"):
+        told = runnotary("import-autopack", "old.db", "--report", name)
+        assert (told.exit_code, told.stdout) == (1, "")
+        assert "Name another file" in told.stderr
+    assert file.read_bytes() == before
+
+
+def test_of_a_long_state_the_beginning_is_shown(runnotary: Any, tmp_path: Path) -> None:
+    """A terminal shows enough to know it by; --json has all of it."""
+    long = "R" * 100_000
+    made(tmp_path / "old.db", runs=[{**RUN, "state": long}, {**RUN, "id": "two", "state": b"READY"}])
+    imported, waiting = runnotary("import-autopack", "old.db").stdout, runnotary("quarantine").stdout
+    for told in (imported, waiting):
+        assert "RRR" in told
+        assert "_legacy_bytes" in told
+        assert max(map(len, told.splitlines())) < 500
+    assert json.loads(runnotary("quarantine", "--json").stdout)["items"][0]["value"] == long
+
+
 @pytest.mark.parametrize("name", ["none.db", "text.db", "empty.db"])
 def test_what_cannot_be_read_is_told_in_a_line(runnotary: Any, tmp_path: Path, name: str) -> None:
     """No traceback, and no database is made for it."""

@@ -52,7 +52,8 @@ ALL = [
 OF_APPROVALS = ["list", "grant", "deny"]
 OF_REPAIR = ["propose", "list", "show", "approve", "reject"]
 OF_DATABASE = ["upgrade", "guard", "seal", "harden"]
-GROUPS = {"approvals": OF_APPROVALS, "repair": OF_REPAIR, "db": OF_DATABASE}
+OF_WEBHOOKS = ["add", "list", "show", "remove", "dead", "resend"]
+GROUPS = {"approvals": OF_APPROVALS, "repair": OF_REPAIR, "webhooks": OF_WEBHOOKS, "db": OF_DATABASE}
 READING = [
     "runs",
     "show",

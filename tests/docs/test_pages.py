@@ -31,6 +31,7 @@ BY_ITSELF = (
     "how-to/follow-the-log",
     "how-to/use-from-python",
     "how-to/write-an-executor",
+    "how-to/receive-webhooks",
     "how-to/prove-the-record",
     "how-to/rebuild-the-tables",
     "how-to/connect-an-existing-executor",

@@ -29,7 +29,7 @@ ON_SQLITE_AN_INDEX_OVER_AN_EXPRESSION_IS_NOT_SEEN = pytest.mark.filterwarnings(
 )
 
 
-ADDED_LATER = ("seals", "schema_documentation", "heartbeats", "repairs")
+ADDED_LATER = ("seals", "schema_documentation", "heartbeats", "repairs", "webhook_letters", "webhooks")
 """Tables that revisions after the first have made."""
 
 

@@ -142,3 +142,23 @@ def test_a_run_is_exported_alone(database_url: str, export: Export, restore: Res
     assert alone[:-1] == events
     end = {"format": "runnotary.log.1", "run_id": "taken-over", "events": len(events), "keys": 0}
     assert alone[-1] == {"end": end}
+
+
+def test_keys_that_led_to_no_event_stay_where_they_are(
+    backend: str, scratch_database: Scratch, export: Export, restore: Restore
+) -> None:
+    """Proposed and rejected repairs are beside the log; an approval is in it, and its key comes along."""
+    with scratch_database(backend) as first, scratch_database(backend) as second:
+        with Ledger.open(Settings(database_url=first)) as ledger:
+            ledger.create_run({"run_id": "a"})
+            wanted = {"run_id": "a", "state": "GATE", "reason": "seen by hand"}
+            ids = [ledger.repairs.propose(wanted, Asked(key=f"p{n}")).repair["repair_id"] for n in range(2)]
+            ledger.repairs.reject(ids[0], {"reason": "twice"}, Asked(key="r"))
+            ledger.repairs.approve(ids[1], {}, Asked(key="a"))
+        told = restore(second, export(first))
+        assert (told.events, told.keys) == (2, 1)
+        with Ledger.open(Settings(database_url=second)) as ledger:
+            assert ledger.run("a")["state"] == "GATE"
+            assert ledger.repairs.page(status=None, run_id=None, finding=None, before=None, limit=9) == []
+            again = ledger.repairs.propose(wanted | {"state": "CI_RUNNING"}, Asked(key="p0"))
+            assert not again.replayed

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from api.leases.watch import LOOK_COUNTS_MAX
 from api.ledger import Ledger
 from api.unavailable import DatabaseBusy
-from domain.refusals import NoLease, PhaseNotFound, RunNotFound, StaleAttempt
+from domain.refusals import NoLease, PhaseNotFound, RunNotFound, RunTerminal, StaleAttempt
 from eventstore.database import reading
 from eventstore.schema import heartbeats
 from eventstore.store import Wanted
@@ -238,6 +238,27 @@ def test_what_ended_meanwhile_is_not_released(open_ledger: OpenLedger) -> None:
         "run.failed_environment",
     ]
     assert ledger.refusals(run_id=None, before=None, limit=9) == []
+
+
+def test_a_run_that_a_repair_has_ended_has_no_leases_out(open_ledger: OpenLedger) -> None:
+    """Its executor is told so, and the watch lets the attempt be; until the run is reopened."""
+    ledger = leased(open_ledger)
+    ledger.leases.renew("a", "p1", BEAT)
+    watching = Watching(ledger)
+    body = {"run_id": "a", "state": "DONE_FAILED_ENVIRONMENT", "reason": "the machine is gone"}
+    ledger.repairs.approve(ledger.repairs.propose(body).repair["repair_id"], {})
+    with pytest.raises(RunTerminal) as refused:
+        ledger.leases.renew("a", "p1", BEAT)
+    assert refused.value.event == "heartbeat"
+    assert ledger.leases.views() == []
+    watching.after(1_000)
+    assert state(ledger) == "EXECUTING"
+    ledger.propose("a", {"type": "run.reopened", "data": {"reason": "another machine"}})
+    assert ledger.leases.renew("a", "p1", BEAT)["attempt"] == 1
+    watching.after(10)
+    for _ in range(6):
+        watching.after(10)
+    assert state(ledger) == "QUEUED"
 
 
 @pytest.mark.parametrize("round_", range(5))

@@ -53,6 +53,18 @@ def test_one_of_many_starts_a_phase(ledger: Ledger, a_run: str, at_once: AtOnce,
     holds(ledger)
 
 
+def test_meeting_another_writer_is_not_worth_a_word(
+    ledger: Ledger, a_run: str, open_ledger: OpenLedger, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was decided on what is remembered is decided again, and nobody hears of it."""
+    ledger.propose(a_run, note("alone"))
+    ledger.propose(a_run, note("alone still"))
+    open_ledger().propose(a_run, note("another"))
+    (recorded,) = ledger.propose(a_run, note("not alone any more"))
+    assert recorded.event.version == ledger.run(a_run)["version"]
+    assert caplog.records == []
+
+
 def test_one_of_many_starts_a_phase_through_two_ledgers(
     ledger: Ledger, a_run: str, open_ledger: OpenLedger, at_once: AtOnce, holds: Holds
 ) -> None:
