@@ -66,8 +66,10 @@ async def refuse(request: Request, error: Exception) -> Response:
 async def refuse_parameters(request: Request, error: Exception) -> Response:
     """Answer with a problem where a parameter is not what the call takes."""
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for nothing else
+    # What is wrong with one of several values is wrong with the parameter.
     errors = [
-        {"in": each["loc"][0], "name": str(each["loc"][-1]), "detail": each["msg"]} for each in error.errors()
+        {"in": each["loc"][0], "name": str(each["loc"][:2][-1]), "detail": each["msg"]}
+        for each in error.errors()
     ]
     return await refuse(request, InvalidParameter(errors))
 

@@ -132,6 +132,7 @@ def test_a_key_of_the_caller_makes_a_report_the_same_after_a_restart(
         (httpx2.RemoteProtocolError("cut"), True),
         (httpx2.UnsupportedProtocol("ftp"), False),
         (Unavailable("busy"), True),
+        (Unreachable("the circuit is open"), False),
         (Unavailable("for hours", retry_after=7200), False),
         (ValueError("ours"), False),
     ],

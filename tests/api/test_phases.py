@@ -112,9 +112,9 @@ def test_a_quarantined_run_is_shown_without_a_state(client: Client, run_in_state
 
 
 def test_a_quarantined_phase_is_shown_without_a_state(client: Client, phase_in_state: PhaseInState) -> None:
-    """A phase that waits for a repair is shown without a state, takes nothing, and leaves its run alone."""
+    """In its run a phase that waits for a repair has no state; by itself it is refused, as all about it."""
     run_id, phase_id = phase_in_state(client.ledger, QUARANTINED)
-    assert client.read(f"/v1/runs/{run_id}/phases/{phase_id}")["state"] is None
+    refused(client.get(f"/v1/runs/{run_id}/phases/{phase_id}"), 409, "quarantined")
     assert client.read(f"/v1/runs/{run_id}")["phases"][0]["state"] is None
     refused(client.propose(run_id, "phase.started", phase_id=phase_id), 409, "quarantined")
     client.record(run_id, "run.held")

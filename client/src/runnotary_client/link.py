@@ -109,13 +109,8 @@ class Link:
         spool = self.spool
         if spool is None:
             return Report((yield from self.ask(call)).body)
-        if (yield from local(spool.waits)):
-            delivery = yield from self.deliver()
-            if delivery.stopped_by is not None:
-                # What happened later is told later.
-                yield from local(partial(spool.keep, call, str(delivery.stopped_by)))
-                return Report(None)
         try:
+            yield from self.caught_up()  # what happened later is told later
             return Report((yield from self.ask(call)).body)
         except (Unavailable, NotSupported) as error:
             # A web page in place of an answer is somebody on the way who speaks for a service that is away.

@@ -44,8 +44,8 @@ class Patience(NamedTuple):
 
     def worth_it(self, error: Exception) -> bool | float:
         """Whether to try again, or after how many seconds. A refusal is final."""
-        if isinstance(error, httpx2.UnsupportedProtocol):
-            return False
+        if isinstance(error, (httpx2.UnsupportedProtocol, Unreachable)):
+            return False  # no address, or an open circuit
         if isinstance(error, Unavailable) and error.retry_after is not None:
             # A little later than asked, so that not all who wait come back at one moment.
             wait = error.retry_after * random.uniform(1, 1.25)  # noqa: S311  # no secret
