@@ -97,6 +97,8 @@ class Repair:
     decided_by_verified: bool | None = None
     decided_at: str | None = None
     decided_why: str | None = None
+    event_version: int | None = None
+    """The version of its event, once it is approved."""
 
 
 def new_repair(raw: Mapping[str, Any]) -> NewRepair:
@@ -174,7 +176,17 @@ def again(repair: Repair) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(repair, name)) not in (None, [])}
 
 
-def decided(repair: Repair, status: Status, by: Origin, at: str, why: str | None = None) -> Repair:
+def rejected(repair: Repair, by: Origin, at: str, why: str) -> Repair:
+    """The repair after it was rejected."""
+    return replace(decided(repair, "rejected", by, at), decided_why=why)
+
+
+def approved(repair: Repair, by: Origin, at: str, event_version: int) -> Repair:
+    """The repair after it was approved, and its event has this version."""
+    return replace(decided(repair, "approved", by, at), event_version=event_version)
+
+
+def decided(repair: Repair, status: Status, by: Origin, at: str) -> Repair:
     """The repair after a decision."""
     return replace(
         repair,
@@ -182,7 +194,6 @@ def decided(repair: Repair, status: Status, by: Origin, at: str, why: str | None
         decided_by=by.actor,
         decided_by_verified=by.actor_verified,
         decided_at=at,
-        decided_why=why,
     )
 
 

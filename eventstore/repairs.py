@@ -15,7 +15,7 @@ from eventstore.schema import events, repairs
 from eventstore.statements import Write
 
 FLAGS = ("proposed_by_verified", "decided_by_verified")
-DECISION = ("status", "decided_by", "decided_by_verified", "decided_at", "decided_why")
+DECISION = ("status", "decided_by", "decided_by_verified", "decided_at", "decided_why", "event_version")
 
 _KEEP = insert(repairs)
 _DECIDE = (
@@ -48,9 +48,10 @@ def to_keep(repair: Repair, preview: Mapping[str, Any]) -> Write:
     return _KEEP, [row]
 
 
-def to_decide(repair: Repair) -> Write:
-    """What keeps the decision on a proposal."""
-    return _DECIDE, [{"key": repair.repair_id, **{name: getattr(repair, name) for name in DECISION}}]
+def to_decide(*decided: Repair) -> Write:
+    """What keeps the decisions on proposals."""
+    rows = [{"key": each.repair_id, **{name: getattr(each, name) for name in DECISION}} for each in decided]
+    return _DECIDE, rows
 
 
 def get(connection: Connection, repair_id: str) -> Kept | None:

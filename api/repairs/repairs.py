@@ -1,7 +1,7 @@
 """Propose repairs, decide on them, and read what waits for one: the face of this package."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from secrets import token_hex
@@ -24,11 +24,12 @@ from domain.repairs import (
     Repair,
     Status,
     SuggestedRepairs,
-    decided,
+    approved,
     judge,
     judge_approval,
     judge_open,
     new_repair,
+    rejected,
     repaired,
     state_of,
 )
@@ -114,24 +115,35 @@ class Repairs:
         """
         validated(Approval, body)
 
-        def approved(repair: Repair, run: Run, at: str) -> Filed:
-            by = asked.origin
-            judge_approval(repair, run, by.actor, two_persons=self._two_persons)
-            made = decided(repair, "approved", by, at)
+        def deciding(repair: Repair, run: Run, at: str) -> Filed:
+            judge_approval(repair, run, asked.origin.actor, two_persons=self._two_persons)
+            made = approved(repair, asked.origin, at, run.version + 1)
             return Filed(proposals=[repaired(made)], writes=[repairs.to_decide(made)])
 
-        return self._decide(repair_id, "approved", approved, {}, asked)
+        return self._decide(repair_id, "approved", deciding, {}, asked)
 
     def approve_all(self, body: Mapping[str, Any], asked: Asked = NOBODY) -> list[Answered | Refusal]:
-        """Approve every proposed repair that answers a finding, each by itself: `{finding}`.
+        """Approve every proposed repair that answers a finding: `{finding}`.
+
+        Those of one run that are bound to the same version are approved in one append: none of them moves the
+        run on before another. What cannot be approved is refused by itself.
 
         Raises:
             InvalidBody: the body is none.
         """
         keep(body)
         wanted = validated(ApprovalOfAll, body)
-        found = list(self._all(status="proposed", finding=wanted.finding))
-        return [self._tried(self.approve, kept.repair.repair_id, {}, asked) for kept in reversed(found)]
+        found = [kept.repair for kept in self._all(status="proposed", finding=wanted.finding)]
+        told: list[Answered | Refusal] = []
+        for group in together(reversed(found)):
+            done = self._approve_together(group, asked)
+            told += [
+                Answered(self.get(each.repair_id), replayed=False)
+                if each.repair_id in done
+                else self._tried(self.approve, each.repair_id, {}, asked)
+                for each in group
+            ]
+        return told
 
     def reject(self, repair_id: str, body: Mapping[str, Any], asked: Asked = NOBODY) -> Answered:
         """Reject a repair: `{reason}`. Whoever has proposed it may, too.
@@ -142,12 +154,11 @@ class Repairs:
         keep(body)
         why = validated(Rejection, body).reason
 
-        def rejected(repair: Repair, _run: Run, at: str) -> Filed:
+        def deciding(repair: Repair, _run: Run, at: str) -> Filed:
             judge_open(repair)
-            made = decided(repair, "rejected", asked.origin, at, why)
-            return Filed(writes=[repairs.to_decide(made)])
+            return Filed(writes=[repairs.to_decide(rejected(repair, asked.origin, at, why))])
 
-        return self._decide(repair_id, "rejected", rejected, body, asked)
+        return self._decide(repair_id, "rejected", deciding, body, asked)
 
     # --- read ---
 
@@ -182,6 +193,27 @@ class Repairs:
     def _kept(self, repair_id: str) -> Kept:
         with self._reading() as connection:
             return kept_in(connection, repair_id)
+
+    def _approve_together(self, group: Sequence[Repair], asked: Asked) -> set[str]:
+        """Approve those of a run that may be, in one append; the ids of these."""
+        done: dict[str, Repair] = {}
+
+        def filing(connection: Connection, run: Run, at: str) -> Filed:
+            done.clear()
+            for each in group:
+                repair = kept_in(connection, each.repair_id).repair
+                with suppress(Refusal):  # whoever asks for it by itself is told why
+                    judge_approval(repair, run, asked.origin.actor, two_persons=self._two_persons)
+                    version = run.version + len(done) + 1
+                    done[repair.repair_id] = approved(repair, asked.origin, at, version)
+            made = list(done.values())
+            writes = [repairs.to_decide(*made)] if made else []
+            return Filed(proposals=[repaired(each) for each in made], writes=writes)
+
+        if len(group) > 1:
+            told = {"type": "run.repaired", "repair_ids": [each.repair_id for each in group]}
+            self._committer.commit(commands.filed(group[0].run_id, filing, told, asked))
+        return set(done)
 
     def _decide(
         self,
@@ -246,6 +278,18 @@ class Repairs:
 def id_for(key: str | None) -> str:
     """The id of a new repair; of the same key always the same, to be found when the key comes again."""
     return sha256(key.encode()).hexdigest()[:ID_DIGITS] if key is not None else token_hex(ID_DIGITS // 2)
+
+
+def together(found: Iterable[Repair]) -> Iterator[list[Repair]]:
+    """Repairs in groups of one run at one version, in which nothing is repaired twice."""
+    groups: dict[tuple[str, int], dict[str | None, Repair]] = {}
+    others: list[Repair] = []
+    for each in found:
+        group = groups.setdefault((each.run_id, each.version), {})
+        if group.setdefault(each.phase_id, each) is not each:
+            others.append(each)
+    yield from (list(group.values()) for group in groups.values())
+    yield from ([each] for each in others)
 
 
 def kept_in(connection: Connection, repair_id: str) -> Kept:

@@ -26,7 +26,7 @@ PROPOSED = (
     "proposed_by_verified",
     "proposed_at",
 )
-DECIDED = ("decided_by", "decided_by_verified", "decided_at", "decided_why")
+DECIDED = ("decided_by", "decided_by_verified", "decided_at", "decided_why", "event_version")
 
 
 def repair_view(kept: Kept) -> dict[str, Any]:
@@ -36,8 +36,6 @@ def repair_view(kept: Kept) -> dict[str, Any]:
         **{name: getattr(repair, name) for name in PROPOSED},
         "is_out_of_date": kept.is_out_of_date,
         **{name: getattr(repair, name) for name in DECIDED},
-        # It is bound to a version, and so its event is the next.
-        "event_version": repair.version + 1 if repair.status == "approved" else None,
         "preview": kept.preview,
     }
 

@@ -72,6 +72,7 @@ repairs = Table(
     ),
     Column("decided_at", Text, **described("When.", TIME, holds=Time)),
     Column("decided_why", Text, **described("Why it was rejected.", "the merge was undone")),
+    Column("event_version", Integer, **described("The version of its event, where it is approved.", 5)),
     Index(None, "run_id", "proposed_at"),
     Index(None, "status", "proposed_at"),
     comment="Repairs as they were proposed, and what was decided; neither exported nor restored.",

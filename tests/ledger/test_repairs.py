@@ -24,7 +24,7 @@ from domain.refusals import (
     UnknownState,
     VersionMismatch,
 )
-from domain.repairs import decided
+from domain.repairs import rejected
 from domain.run import Run
 from eventstore import repairs
 from tests.databases import Digest
@@ -174,7 +174,7 @@ def test_all_that_is_suggested_is_proposed_at_once(ledger: Ledger, old: str, rec
 
 
 def test_all_that_answer_a_finding_are_approved(ledger: Ledger, old: str, record: Record) -> None:
-    """Each by itself: what cannot be approved is told, and does not hold up the others."""
+    """What cannot be approved is told, and does not hold up the others."""
     record(ledger, "ready", ("run.quarantined", None, None, READY))
     ledger.repairs.propose_suggested({"reason": "READY meant created"}, by("ada"))
     proposed(ledger, old, "QUEUED", "p2", finding="illegal-phase-state")
@@ -186,6 +186,40 @@ def test_all_that_answer_a_finding_are_approved(ledger: Ledger, old: str, record
     assert approved.repair["status"] == "approved"  # type: ignore[union-attr]
     assert len(ledger.repairs.page(status="proposed", finding="illegal-phase-state", limit=10)) == 1
     assert ledger.repairs.approve_all({"finding": "nothing"}, by("grace")) == []
+
+
+def test_several_of_a_run_are_approved_in_one_append(ledger: Ledger, old: str, record: Record) -> None:
+    """None of them moves the run on before another; a second one for the same phase comes too late."""
+    lost = {"legacy": {"state": "ready"}, "findings": [{"code": "illegal-phase-state"}]}
+    record(ledger, old, ("phase.quarantined", None, "p3", lost))
+    for phase_id, state in (("p2", "QUEUED"), ("p3", "COMPLETE"), ("p2", "SKIPPED")):
+        proposed(ledger, old, state, phase_id, finding="illegal-phase-state")
+    told = ledger.repairs.approve_all({"finding": "illegal-phase-state"}, by("grace"))
+    *approved, late = told
+    assert [(each.repair["phase_id"], each.repair["event_version"]) for each in approved] == [  # type: ignore[union-attr]
+        ("p2", 5),
+        ("p3", 6),
+    ]
+    assert isinstance(late, RepairOutOfDate)
+    events = ledger.events_of(old, after_version=4, limit=10)
+    assert [(each["phase_id"], each["state_after"]) for each in events] == [
+        ("p2", "QUEUED"),
+        ("p3", "COMPLETE"),
+    ]
+    assert ledger.repairs.approve_all({"finding": "illegal-phase-state"}, by("grace"))[0].code == late.code  # type: ignore[union-attr]
+
+
+def test_of_several_in_a_run_none_is_approved_by_who_proposed_them(
+    open_ledger: OpenLedger, old: str, record: Record
+) -> None:
+    """Where two persons are needed, also for all at once."""
+    ledger = open_ledger(repair_two_persons=True)
+    for phase_id in ("p1", "p2"):
+        proposed(ledger, old, "COMPLETE", phase_id, finding="illegal-phase-state")
+    refused = ledger.repairs.approve_all({"finding": "illegal-phase-state"}, by("ada"))
+    assert [type(each) for each in refused] == [SecondPersonNeeded, SecondPersonNeeded]
+    approved = ledger.repairs.approve_all({"finding": "illegal-phase-state"}, by("grace"))
+    assert [each.repair["status"] for each in approved] == ["approved", "approved"]  # type: ignore[union-attr]
 
 
 # --- proposing ---
@@ -349,7 +383,7 @@ def test_decisions_in_one_transaction_see_each_other(
         kept = repairs.get(connection, repair_id)
         assert kept is not None
         seen.append(kept.repair.status)
-        made = decided(kept.repair, "rejected", Origin(actor="grace"), at, "no")
+        made = rejected(kept.repair, Origin(actor="grace"), at, "no")
         return Filed(writes=[repairs.to_decide(made)])
 
     told = in_one_batch(ledger, [filed(a_run, rejects, {}, by("ada"))] * 2)

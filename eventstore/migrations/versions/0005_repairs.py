@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("decided_by_verified", sa.Boolean),
         sa.Column("decided_at", sa.Text),
         sa.Column("decided_why", sa.Text),
+        sa.Column("event_version", sa.Integer),
         sa.PrimaryKeyConstraint("repair_id", name="pk_repairs"),
     )
     op.create_index("ix_repairs_run_id", "repairs", ["run_id", "proposed_at"])
