@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-from runnotary_client import AsyncClient, Client
+from runnotary_client import AsyncClient, Client, Unreachable
 from runnotary_client.attempts import RENEWALS
 
 from client.tests.conftest import IMPATIENT
@@ -49,6 +49,21 @@ def test_a_lease_is_renewed_while_the_work_goes_on(
         renewal = attempt._renewal
         attempt.complete()
         assert not renewal.thread.is_alive()
+    assert story(server, run_id)[-2:] == [("phase.completed", 1), ("run.succeeded", None)]
+
+
+def test_a_lease_is_renewed_as_soon_as_the_service_is_back(
+    run_id: str, server: Server, proxy: Proxy, client: Client
+) -> None:
+    """Nothing else is asked of a service that does not answer; heartbeats find out that it does again."""
+    with client.run(run_id, goal="g") as run, run.phase("build", lease_seconds=3) as attempt:
+        proxy.how = lambda seen: "cut before"
+        for _ in range(3):
+            with pytest.raises(Unreachable):
+                client.show(run_id)
+        proxy.how = lambda seen: "pass"
+        proxy.until(len(proxy.asked(*heartbeat(run_id))) + 3, *heartbeat(run_id))
+        attempt.complete()
     assert story(server, run_id)[-2:] == [("phase.completed", 1), ("run.succeeded", None)]
 
 

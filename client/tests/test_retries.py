@@ -150,11 +150,14 @@ def test_retry_after_is_obeyed() -> None:
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
     assert 90 < (seconds_of(soon) or 0) <= 100
     assert seconds_of("soon") is None
+    assert seconds_of("²") is None
+    assert seconds_of("Fri, 31 Dec 1999 23:59:59 -0000") == 0
 
 
 @pytest.mark.parametrize(
     ("status", "media_type", "raised"),
     [
+        (200, "application/problem+json", NotSupported),
         (502, "text/html", Unavailable),
         (500, "application/problem+json", Unavailable),
         (403, "application/problem+json", NotSupported),
@@ -174,6 +177,18 @@ def test_an_answer_of_somebody_else_is_told_from_the_services(
         status, headers={"content-type": media_type}, text='{"title": "Somebody else"}', request=request
     )
     with pytest.raises(raised):
+        read(response)
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "application/problem+json"])
+@pytest.mark.parametrize(
+    "body", ["<h1>Maintenance</h1>", '{"a":', "[]", "null", '{"a":' * 5_000, '{"code": []}']
+)
+def test_what_is_no_object_is_no_answer(media_type: str, body: str) -> None:
+    """Whoever is on the way says that it sends JSON, and sends something else, or a part of it."""
+    request = httpx2.Request("GET", "http://127.0.0.1/v1/runs")
+    response = httpx2.Response(404, headers={"content-type": media_type}, text=body, request=request)
+    with pytest.raises(NotSupported):
         read(response)
 
 
@@ -223,7 +238,7 @@ def test_nothing_is_recorded_twice_whatever_is_cut(
     assert_sound(database_url)
 
 
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1:1", "127.0.0.1:8000"])
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1:1", "127.0.0.1:8000", "http://[::1"])
 def test_an_address_that_is_none_says_so(run_id: str, url: str) -> None:
     """A URL without http is told as what it is, not as a service that is away."""
     with pytest.raises(NotSupported, match=r"http://127\.0\.0\.1:8000"):

@@ -96,6 +96,15 @@ def test_delivering_to_nobody_says_that_the_rest_waits(
     assert waiting(spool) == 1
 
 
+@pytest.mark.parametrize("said", ["x", "0", "-1", "9" * 30, "9" * 5_000])
+def test_a_number_that_is_none_says_so(spool: Path, capsys: pytest.CaptureFixture[str], said: str) -> None:
+    """What no proposal can have is a slip of the pen, whatever its length."""
+    Spool(spool)
+    with pytest.raises(SystemExit, match="2"):
+        main(["spool", "show", "--spool", str(spool), "--", said])
+    assert "is no number that `list` shows" in capsys.readouterr().err
+
+
 def test_a_spool_that_is_not_there_is_no_empty_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -218,7 +218,9 @@ class AttemptCalls(Entered):
     def _renewing(self, seconds: int) -> Steps[None]:
         """Renew the lease until it is stopped, or taken away."""
         path = path_of("runs", self.run_id, "phases", self.phase_id, "heartbeat")
-        call = Call(method="POST", path=path, body={"attempt": self.number}, run_id=self.run_id)
+        body = {"attempt": self.number}
+        # A probe: a lease may be shorter than the time for which nothing else is sent.
+        call = Call(method="POST", path=path, body=body, run_id=self.run_id, is_probe=True)
         while True:
             yield Wait(seconds / RENEWALS)
             try:

@@ -88,7 +88,7 @@ class Awaiting:
 
     async def _tried(self, call: Call, *, patiently: bool) -> Answer:
         async for attempt in self.link.patience.attempts(patiently=patiently):
-            with attempt, self.link.circuit.closed():
+            with attempt, self.link.circuit.closed(call):
                 return read(await self._http.send(request_of(self._http, call)))
         raise AssertionError(call)  # the last attempt raises
 

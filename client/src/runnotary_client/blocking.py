@@ -101,7 +101,7 @@ class Blocking:
 
     def _tried(self, call: Call, *, patiently: bool) -> Answer:
         for attempt in self.link.patience.attempts(patiently=patiently):
-            with attempt, self.link.circuit.closed():
+            with attempt, self.link.circuit.closed(call):
                 return read(self._http.send(request_of(self._http, call)))
         raise AssertionError(call)  # the last attempt raises
 

@@ -27,6 +27,8 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     run_id: str | None = None
     """The run that it is about, if it is about one."""
+    is_probe: bool = False
+    """Whether it is sent although the service does not answer: it finds out whether it does again."""
 
     @property
     def fingerprint(self) -> str:

@@ -20,7 +20,7 @@ from runnotary_client.proposing import filled, propose
 from runnotary_client.runs import AsyncRun, Run, RunCalls
 from runnotary_client.shapes import NewPhase, NewTier, RunShown
 from runnotary_client.spool import Spool
-from runnotary_client.wire import Patience
+from runnotary_client.wire import Patience, no_address
 
 A = TypeVar("A", bound=AttemptCalls)
 X = TypeVar("X", httpx2.BaseTransport, httpx2.AsyncBaseTransport)
@@ -62,7 +62,10 @@ class ClientCalls(Entered, Generic[R, A, X]):
             spool=Spool(spool) if spool is not None else None,
             patience=patience,
         )
-        self._driver = self._driver_kind(self._link, transport)
+        try:
+            self._driver = self._driver_kind(self._link, transport)
+        except httpx2.InvalidURL as error:
+            raise no_address(self._link.url) from error
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._link.url}>"

@@ -13,6 +13,8 @@ from runnotary_client.errors import RunnotaryError
 from runnotary_client.spool import Kept, Spool
 
 DONE, LEFT, USAGE = 0, 1, 2
+NUMBER_DIGITS = 18
+"""What SQLite can count to."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,13 +56,24 @@ def parser() -> argparse.ArgumentParser:
     deliver.set_defaults(do=deliver_them)
 
     show = commands.add_parser("show", parents=[shared], help="One proposal, and why it was refused.")
-    show.add_argument("number", type=int, metavar="NUMBER")
+    show.add_argument("number", type=number, metavar="NUMBER")
     show.set_defaults(do=show_it)
 
     drop = commands.add_parser("drop", parents=[shared], help="Forget a proposal: it will not be recorded.")
-    drop.add_argument("number", type=int, metavar="NUMBER")
+    drop.add_argument("number", type=number, metavar="NUMBER")
     drop.set_defaults(do=drop_it)
     return made
+
+
+def number(said: str) -> int:
+    """The number of a proposal.
+
+    Raises:
+        argparse.ArgumentTypeError: it can be of none.
+    """
+    if not (said.isdecimal() and 0 < int(said[: NUMBER_DIGITS + 1]) < 10**NUMBER_DIGITS):
+        raise argparse.ArgumentTypeError(f"{said!r} is no number that `list` shows")
+    return int(said)
 
 
 def list_them(given: argparse.Namespace) -> int:

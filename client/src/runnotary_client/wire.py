@@ -1,6 +1,7 @@
 """Between calls and HTTP: what is sent, what an answer means, and whether to try again."""
 
 import json
+import logging
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +25,12 @@ from runnotary_client.errors import (
     refusal,
 )
 
+# It warns of every try that comes again; who wants to read that configures logging.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
+
 PROBLEM = "application/problem+json"
+TOLD = {"code": str, "status": int, "detail": str}
+"""What every problem of the service says."""
 NO_CONTENT, NOT_MODIFIED = 204, 304
 LISTENING = httpx2.Timeout(10.0, read=60.0)
 """How long a stream may be silent, its signs of life included."""
@@ -71,12 +77,14 @@ class Circuit:
         )
 
     @contextmanager
-    def closed(self) -> Iterator[None]:
+    def closed(self, call: Call) -> Iterator[None]:
         """One try of a call.
 
         Raises:
             Unreachable: so many failed one after another that this one is not made.
         """
+        if call.is_probe and self._breaker.current_state == pybreaker.STATE_OPEN:
+            self._breaker.half_open()
         try:
             with self._breaker.calling():
                 yield
@@ -125,34 +133,54 @@ def read(response: httpx2.Response) -> Answer:
         raise NotSupported(
             f"{response.url} answers {status} {kind or 'without a body'}: that is no Runnotary."
         )
-    return Answer(status, response.headers, response.json() if kind == "application/json" else None)
+    body = object_of(response) if kind == "application/json" else None
+    if kind == "application/json" and body is None:
+        raise NotSupported(f"{response.url} answers {status} with no JSON object: that is no Runnotary.")
+    return Answer(status, response.headers, body)
 
 
 def problem_of(response: httpx2.Response) -> Mapping[str, Any] | None:
     """The problem that a response is, if it is one of the service's own."""
     if response.headers.get("content-type", "").partition(";")[0] != PROBLEM:
         return None
-    told = response.json()
-    return told if isinstance(told, dict) and {"code", "status", "detail"} <= told.keys() else None
+    told = object_of(response)
+    is_one = told is not None and all(isinstance(told.get(name), kind) for name, kind in TOLD.items())
+    return told if is_one else None
+
+
+def object_of(response: httpx2.Response) -> Mapping[str, Any] | None:
+    """The JSON object that a response holds; None where it holds something else, or only a part of one."""
+    try:
+        body = response.json()
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
 
 
 def seconds_of(retry_after: str | None) -> float | None:
     """What the header Retry-After says: seconds, or a moment (RFC 9110, 10.2.3)."""
     if retry_after is None:
         return None
-    if retry_after.isdigit():
+    if retry_after.isdecimal():
         return float(retry_after)
     try:
         moment = parsedate_to_datetime(retry_after)
     except ValueError:
         return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)  # "-0000" (RFC 5322, 3.3)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def no_address(url: str) -> NotSupported:
+    """What a URL means to the caller that leads nowhere."""
+    return NotSupported(f"{url} is no address of a service; write it as http://127.0.0.1:8000")
 
 
 def unreachable(url: str, error: Exception) -> RunnotaryError:
     """What a failed connection means to the caller."""
     if isinstance(error, httpx2.UnsupportedProtocol):
-        return NotSupported(f"{url} is no address of a service; write it as http://127.0.0.1:8000")
+        return no_address(url)
     if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout)):
         return Unreachable(f"Nothing answers at {url}.")
     return Unreachable(
