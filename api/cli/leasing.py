@@ -52,10 +52,11 @@ def claim(
         return
     told = answer.json()
     phase, until = told["phase"], told["lease"]["expires_at"]
-    say(plain(f"{phase['run_id']} {phase['phase_id']} {phase['attempt']}"))
+    # The last, because a shell that reads it goes on at once, and prints too.
     note(f"It is yours until {until}, and longer with `runnotary heartbeat`.")
     if answer.headers.get("Idempotent-Replayed") == "true":
         note("It had been claimed before, with this key.")
+    say(plain(f"{phase['run_id']} {phase['phase_id']} {phase['attempt']}"))
 
 
 def heartbeat(

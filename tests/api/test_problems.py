@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -24,9 +25,9 @@ def made(kind: type[Refusal]) -> Refusal:
     shapes: dict[str, Any] = {"int": 1, "list[str]": ["a"], "dict[str, str | None]": {"p1": "QUEUED"}}
     errors = [{"pointer": "/a", "in": "query", "name": "a", "detail": "no"}]
     facts: dict[str, Any] = {}
-    for name, field in getattr(kind, "__dataclass_fields__", {}).items():
+    for field in fields(kind):  # type: ignore[arg-type]  # all are dataclasses
         written = str(getattr(field.type, "__name__", field.type) if field.type in (int, str) else field.type)
-        facts[name] = errors if name == "errors" else shapes.get(written, "a")
+        facts[field.name] = errors if field.name == "errors" else shapes.get(written, "a")
     return kind(**facts)
 
 

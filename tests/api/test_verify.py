@@ -199,11 +199,11 @@ async def hang_up(client: Client, path: str) -> None:
 def test_the_tables_made_from_the_log_are_listed(own_client: Client) -> None:
     """Each with the version of its shape and how many rows it has."""
     own_client.create(labels={"a": "b", "c": "d"}, phases=[{}, {}, {}])
-    told = own_client.read("/v1/projections")
+    told, rows = own_client.read("/v1/projections"), {"runs": 1, "phases": 3, "run_labels": 2}
     assert told == {
         "items": [
-            {"name": each.TABLE.name, "version": each.VERSION, "rows": rows}
-            for each, rows in zip(ALL, (1, 3, 2, 0), strict=True)
+            {"name": each.TABLE.name, "version": each.VERSION, "rows": rows.get(each.TABLE.name, 0)}
+            for each in ALL
         ],
         "next_cursor": None,
     }

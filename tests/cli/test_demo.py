@@ -157,7 +157,7 @@ def test_a_service_that_does_not_start_is_a_failure(
     monkeypatch.setattr(sys, "executable", "/bin/false")
     told = runnotary("demo")
     assert told.exit_code == 1
-    assert told.stderr == "runnotary: The demo's service did not start; it says above why.\n"
+    assert told.stderr == "runnotary: The service did not start; it says above why.\n"
     assert [child.poll() is None for child in children] == [False]
     assert list(tmp_path.iterdir()) == []
 

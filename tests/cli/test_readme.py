@@ -1,5 +1,6 @@
 """What the README tells to type works, and what it says comes out comes out."""
 
+import json
 import re
 import subprocess
 import sys
@@ -60,7 +61,9 @@ def test_every_setting_is_listed() -> None:
     """The table has every setting with its default and its meaning, and no other."""
     rows = []
     for name, field in Settings.model_fields.items():
-        default = str(field.default).lower() if isinstance(field.default, bool) else field.default
+        default = field.default
+        if isinstance(default, bool | tuple):
+            default = json.dumps(default)
         shown = "" if default is None else f"`{default}`"
         rows.append(f"| `RUNNOTARY_{name.upper()}` | {shown} | {field.description} |")
     assert [line for line in README.splitlines() if line.startswith("| `RUNNOTARY_")] == rows

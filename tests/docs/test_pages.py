@@ -16,7 +16,6 @@ from tests.docs.pages import DOCS, Terminal, blocks, differences
 SHARING = (
     "how-to/read-a-refusal",
     "how-to/retry-safely",
-    "how-to/share-work-among-executors",
     "how-to/audit-a-run",
     "how-to/ask-why-not",
     "how-to/ask-the-history",
@@ -31,6 +30,7 @@ BY_ITSELF = (
     "how-to/follow-the-log",
     "how-to/use-from-python",
     "how-to/write-an-executor",
+    "how-to/share-work-among-executors",
     "how-to/receive-webhooks",
     "how-to/prove-the-record",
     "how-to/rebuild-the-tables",
@@ -40,7 +40,12 @@ BY_ITSELF = (
     "how-to/recover-from-the-incident",
 )
 ELSEWHERE = ("how-to/run-on-postgresql", "how-to/back-up-and-restore", "how-to/keep-seals-outside")
-SERVED = ("how-to/follow-the-log", "how-to/rebuild-the-tables", "how-to/write-an-executor")
+SERVED = (
+    "how-to/follow-the-log",
+    "how-to/rebuild-the-tables",
+    "how-to/write-an-executor",
+    "how-to/share-work-among-executors",
+)
 """Pages that need a server, and a database of their own."""
 
 AS_RECIPES = ("how-to/add-an-event-type", "how-to/add-a-read-model")

@@ -31,7 +31,7 @@ def the_last_event_of_a_run_is_taken_away_and_the_tables_follow(log: Log) -> int
     return event.position
 
 
-@attack("position-missing", "table-differs", "row-too-many")
+@attack("position-missing", "table-differs")
 def the_last_event_of_a_run_is_taken_away(log: Log) -> int:
     event = log.run(RUN)[-1]
     log.change("DELETE FROM events WHERE position = ?", event.position)
