@@ -149,8 +149,10 @@ class Services:
     def __call__(self) -> list[Server]:
         """Those that run, as soon as one does; none at the end of all."""
         with self._changed:
-            assert self._changed.wait_for(lambda: self._running() or self._is_closed, SECONDS)
-            return self._running()
+            # One that ran in that look may have ended by the next: what is given is what was seen.
+            seen = self._changed.wait_for(lambda: self._running() or self._is_closed, SECONDS)
+            assert seen
+            return seen if isinstance(seen, list) else []
 
     def replace(self, place: int, *, kill: bool) -> None:
         """End one, gracefully or not, and start another for it."""
