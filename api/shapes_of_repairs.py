@@ -141,6 +141,6 @@ class RepairResult(BaseModel):
 
 
 class RepairResults(BaseModel):
-    """What came of several repairs, each by itself."""
+    """What came of several repairs, one by one."""
 
     results: list[RepairResult]

@@ -95,7 +95,7 @@ def lessen(connection: Connection, every: Sequence[ModuleType]) -> bool:
         if re.fullmatch(f"({names})({SUFFIX})?_gone_[0-9a-f]{{8}}", name):
             some = f"SELECT rowid FROM {name} LIMIT {ROWS}"  # noqa: S608  # our own names
             if connection.exec_driver_sql(f"{some} OFFSET {ROWS}").first():
-                connection.exec_driver_sql(f"DELETE FROM {name} WHERE rowid IN ({some})")  # noqa: S608
+                connection.exec_driver_sql(f"DELETE FROM {name} WHERE rowid IN ({some})")  # noqa: S608  # as above
             else:
                 connection.exec_driver_sql(f"DROP TABLE {name}")
             return True

@@ -72,7 +72,7 @@ class Interpreter(TreeInterpreter):
 
     def holds(self, view: Mapping[str, Any]) -> bool:
         """Whether the expression holds."""
-        return bool(self._is_true(self.visit(self._tree, view)))  # type: ignore[attr-defined]
+        return bool(self._is_true(self.visit(self._tree, view)))  # type: ignore[attr-defined]  # the library has no types for it
 
     def visit(self, node: Any, *args: Any, **kwargs: Any) -> Any:
         """Work out a part of the expression."""

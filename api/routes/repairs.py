@@ -81,7 +81,7 @@ async def propose_suggested_repairs(request: Request) -> Response:
     responses=answers({200: RepairResults}, takes_body=True),
 )
 async def approve_repairs(request: Request) -> Response:
-    """Approve every proposed repair that answers a finding, each by itself."""
+    """Approve every proposed repair that answers a finding: those of one run in one append."""
     ledger: Ledger = request.app.state.ledger
     only_parameters(request)
     no_if_match(request)

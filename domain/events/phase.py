@@ -132,7 +132,7 @@ class PhaseTakenOver(TakenOver, PhaseDescription):
     """A phase that was found elsewhere."""
 
     # What was written before anybody looked need not have the documented shape.
-    scope: dict[str, Any] | None = Field(  # type: ignore[assignment]
+    scope: dict[str, Any] | None = Field(  # type: ignore[assignment]  # wider on purpose
         None,
         description="What the phase is about, as it was found. What was no JSON is text under "
         "`_legacy_text`, what was no object a value under `_legacy_value`.",
